@@ -1,0 +1,1 @@
+"""Datasets by name: train, validation and test splits."""

@@ -1,0 +1,1 @@
+"""From flags to stored stages: spec, grid, plan, stage, store, executors."""

@@ -1,0 +1,1 @@
+"""Executors by name: who runs the stages of a plan."""

@@ -1,0 +1,86 @@
+"""The product of what the user asked for, as specs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tf_lottery.experiments.spec import RetrainSpec, Schedule, Spec, TrainSpec
+from tf_lottery.networks.recipes import Training
+from tf_lottery.rewinding.techniques import TECHNIQUES
+
+KEPT_PER_LEVEL = 0.8  # the paper, section 3: 20% of the remaining weights go at each level
+
+# The rewinding safe zone ends at 0.9 T (the paper, section 5): weights rewound further back lose accuracy.
+_SAFE_ZONE_END = 0.9
+
+# Published one-shot densities are 0.8^k to 4 digits: 0.1074 is 0.8^10 = 0.10737.
+_SAME = 5e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Every combination of these, on one network, dataset and recipe."""
+
+    network: str
+    dataset: str
+    training: Training
+    heuristics: tuple[str, ...]
+    schedule: Schedule
+    techniques: tuple[str, ...]
+    densities: tuple[float, ...]
+    retrain_epochs: tuple[float, ...]  # empty: each technique's own default
+    trials: int
+    seed: int
+
+    def specs(self) -> Iterator[Spec]:
+        """Yield the networks to be reported: dense ones first, then each level of each technique."""
+        for trial in range(1, self.trials + 1):
+            dense = TrainSpec(
+                network=self.network, dataset=self.dataset, training=self.training, seed=self.seed, trial=trial
+            )
+            yield dense
+            for technique, heuristic in itertools.product(self.techniques, self.heuristics):
+                for t in self.retrain_epochs or (default_retrain_epochs(technique, self.training.epochs),):
+                    parent: Spec = dense
+                    for density in levels(self.schedule, self.densities):
+                        spec = RetrainSpec(
+                            parent=parent,
+                            heuristic=heuristic,
+                            schedule=self.schedule,
+                            technique=technique,
+                            density=density,
+                            retrain_epochs=t,
+                        )
+                        yield spec
+                        parent = spec if self.schedule == "iterative" else dense
+
+
+def default_retrain_epochs(technique: str, total: int) -> int:
+    """Return t when the user names none: T, or for rewound weights the last whole epoch of the safe zone."""
+    if TECHNIQUES[technique].weights != "rewound":
+        return total
+    return max(1, math.floor(_SAFE_ZONE_END * total))
+
+
+def levels(schedule: Schedule, densities: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the densities to prune to, in order.
+
+    One-shot: those asked, descending. Iterative: down by 20% of what is left at each level to the smallest asked;
+    a density asked for that is none of 0.8^k (to 4 digits, as published) becomes a level of its own on the way.
+    """
+    asked = sorted({float(density) for density in densities}, reverse=True)
+    if schedule == "one_shot":
+        return tuple(asked)
+    chain: list[float] = []
+    density = 1.0
+    while asked:
+        following = density * KEPT_PER_LEVEL
+        if following <= asked[0] * (1 + _SAME):
+            target = asked.pop(0)
+            following = following if following >= target * (1 - _SAME) else target
+        chain.append(following)
+        density = following
+    return tuple(chain)

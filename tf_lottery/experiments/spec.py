@@ -1,0 +1,136 @@
+"""What a stage is, as plain frozen data: the same work has the same name, in any process, on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from tf_lottery.networks.recipes import Training
+
+# Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
+NUMERICAL_FORMAT = 1
+
+Schedule = Literal["one_shot", "iterative"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """Train a dense network."""
+
+    network: str
+    dataset: str
+    training: Training
+    seed: int
+    trial: int  # 1 or more
+    numerical_format: int = NUMERICAL_FORMAT
+
+    @property
+    def dense(self) -> TrainSpec:
+        """The training at the root of this stage: itself."""
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """How long the stage trains."""
+        return self.training.epochs
+
+    @property
+    def search_cost(self) -> float:
+        """Retraining epochs spent to reach this network: none."""
+        return 0.0
+
+    @cached_property
+    def name(self) -> str:
+        """A readable folder, with the head of the hash: `digits/lenet_300_100/trial_1/dense-1a2b3c4d`."""
+        return f"{self.dataset}/{self.network}/trial_{self.trial}/dense-{self.digest[:8]}"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that fixes the result, in hexadecimal digits."""
+        return _sha256({"kind": "train"} | asdict(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain values, for people and for `spec.json`."""
+        return {"kind": "train", "digest": self.digest} | asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainSpec:
+    """Prune what the parent stage trained, and retrain it."""
+
+    parent: TrainSpec | RetrainSpec
+    heuristic: str
+    schedule: Schedule
+    technique: str
+    density: float  # in (0, 1], of the whole network's prunable weights
+    retrain_epochs: float  # t, in (0, T]
+
+    def __post_init__(self) -> None:
+        # 0.8**3 and 0.512 differ in their last bit and are one density.
+        object.__setattr__(self, "density", round(float(self.density), 10))
+        object.__setattr__(self, "retrain_epochs", round(float(self.retrain_epochs), 6))
+        if not 0 < self.density <= 1:
+            raise ValueError(f"density {self.density}: expected above 0 and at most 1.")
+        if not 0 < self.retrain_epochs <= self.dense.training.epochs:
+            raise ValueError(
+                f"retrain epochs {self.retrain_epochs:g}: expected above 0 and at most T = "
+                f"{self.dense.training.epochs}, the epochs of the dense training."
+            )
+
+    @cached_property
+    def dense(self) -> TrainSpec:
+        """The training at the root of this stage."""
+        return self.parent.dense
+
+    @property
+    def trial(self) -> int:
+        """The trial of the dense network."""
+        return self.dense.trial
+
+    @property
+    def epochs(self) -> float:
+        """How long the stage trains; a fresh initialisation has the whole recipe before its retraining."""
+        return self.retrain_epochs + (self.dense.training.epochs if self.technique == "reinit" else 0)
+
+    @cached_property
+    def search_cost(self) -> float:
+        """All retraining epochs spent to reach this network, those of its parents included."""
+        return self.parent.search_cost + self.epochs
+
+    @cached_property
+    def name(self) -> str:
+        """A readable folder, with the head of the hash."""
+        dense = self.dense
+        return (
+            f"{dense.dataset}/{dense.network}/trial_{dense.trial}/{self.technique}-{self.schedule}-{self.heuristic}"
+            f"-t{self.retrain_epochs:g}-density_{self.density:.4f}-{self.digest[:8]}"
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that fixes the result, the parents' included, in hexadecimal digits."""
+        return _sha256({"kind": "retrain"} | self._fields() | {"parent": self.parent.digest})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain values, for people and for `spec.json`."""
+        return {"kind": "retrain", "digest": self.digest} | self._fields() | {
+            "parent": self.parent.name,
+            "dense": self.dense.to_json(),
+        }
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            name: getattr(self, name)
+            for name in ("heuristic", "schedule", "technique", "density", "retrain_epochs")
+        }
+
+
+Spec = TrainSpec | RetrainSpec
+
+
+def _sha256(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,190 @@
+"""The run store: one folder per stage, there as a whole or not at all.
+
+    <root>/format.json                        the version of this layout
+    <root>/stages/<name>/                     a stage that is done: result.json, spec.json, metrics.csv,
+                                              final.safetensors, points/step_*.safetensors, TensorBoard events
+    <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
+    <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from filelock import FileLock, Timeout
+
+STORE_FORMAT = 1
+
+
+class StoreError(Exception):
+    """A store that cannot be used, with what to do."""
+
+
+class Store:
+    """Where stages keep what they made."""
+
+    def __init__(self, root: Path) -> None:
+        """Open or make the store in this folder.
+
+        Raises:
+            StoreError: It cannot be read or written, or a newer version of the software made it.
+        """
+        self.root = root
+        try:
+            self.stages.mkdir(parents=True, exist_ok=True)
+            (root / "locks").mkdir(exist_ok=True)
+            self._check_format()
+        except OSError as error:
+            raise StoreError(explain(error, root)) from error
+
+    @property
+    def stages(self) -> Path:
+        """The folder of all stages, for TensorBoard."""
+        return self.root / "stages"
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a stage that is done."""
+        return self.stages / name
+
+    def partial(self, name: str) -> Path:
+        """Return the folder of a stage under way."""
+        return self.stages / f"{name}.partial"
+
+    def final(self, name: str) -> Path:
+        """Return the checkpoint of a stage's last step."""
+        return self.folder(name) / "final.safetensors"
+
+    def is_done(self, name: str) -> bool:
+        """Say whether the stage ended, well or with a failure."""
+        return (self.folder(name) / "result.json").is_file()
+
+    def result(self, name: str) -> dict[str, Any] | None:
+        """Return what the stage found, None if it is not done; a damaged result is set aside, after saying so."""
+        path = self.folder(name) / "result.json"
+        try:
+            return dict(json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            self.set_aside(name, f"{path} is damaged")
+            return None
+        except OSError as error:
+            raise StoreError(explain(error, path)) from error
+
+    def set_aside(self, name: str, why: str) -> None:
+        """Rename a damaged stage's folder, so that it is done again."""
+        folder = self.folder(name)
+        aside = next(
+            path
+            for number in range(1, 1_000_000)
+            if not (path := folder.with_name(f".{folder.name}.damaged_{number}")).exists()
+        )
+        logging.warning("%s. Set aside as %s; the stage is done again.", why, aside)
+        with _ignoring_absence():
+            folder.rename(aside)
+
+    def set_point_aside(self, path: Path, why: str) -> None:
+        """Remove a damaged rewind point, so that it is made again from an earlier one."""
+        logging.warning("%s. It is made again from the nearest earlier one.", why)
+        path.unlink(missing_ok=True)
+
+    def commit(self, name: str, result: Mapping[str, Any]) -> None:
+        """Make the partial stage a whole one, with this result."""
+        partial = self.partial(name)
+        write_text(partial / "result.json", json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        (partial / "resume.safetensors").unlink(missing_ok=True)
+        partial.rename(self.folder(name))
+
+    def forget(self, name: str) -> None:
+        """Remove a stage that failed, so that it is tried again."""
+        shutil.rmtree(self.folder(name), ignore_errors=True)
+        shutil.rmtree(self.partial(name), ignore_errors=True)
+
+    def points(self, name: str) -> dict[int, Path]:
+        """Return the kept rewind points of a stage by step, ascending; of a partial stage too."""
+        for folder in (self.folder(name), self.partial(name)):
+            if folder.is_dir():
+                found = {int(path.stem.removeprefix("step_")): path for path in (folder / "points").glob("step_*")}
+                return dict(sorted(found.items()))
+        return {}
+
+    @contextmanager
+    def claim(self, name: str) -> Iterator[bool]:
+        """Hold the stage's lock and yield True; yield False if another process holds it. It dies with its process."""
+        path = self.root / "locks" / f"{name.replace('/', '+')}.lock"
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise StoreError(explain(error, path)) from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _check_format(self) -> None:
+        path = self.root / "format.json"
+        if not path.exists():
+            write_text(path, json.dumps({"store_format": STORE_FORMAT}) + "\n")
+        try:
+            found = json.loads(path.read_text())["store_format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{path} is damaged: expected {{'store_format': {STORE_FORMAT}}}. If the folder is a run store, "
+                "remove that file and run again; else choose another --output_dir."
+            ) from error
+        if found != STORE_FORMAT:
+            raise StoreError(
+                f"{self.root} is a run store of format {found}; this version of tf_lottery reads format "
+                f"{STORE_FORMAT}. Update tf_lottery, or choose another --output_dir."
+            )
+
+
+def point_path(folder: Path, step: int) -> Path:
+    """Return where a stage keeps the whole training state after this many steps."""
+    return folder / "points" / f"step_{step:08d}.safetensors"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `path` whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def explain(error: OSError, path: Path) -> str:
+    """Return one message for a file system error: what, where, and what to do."""
+    where = error.filename or path
+    what_to_do = {
+        errno.ENOSPC: "The disk is full: free some space",
+        errno.EDQUOT: "The disk quota is used up: free some space",
+        errno.EFBIG: "A file size limit was reached (ulimit -f): raise it",
+        errno.EACCES: "No permission: change the folder's owner or mode",
+        errno.EROFS: "The file system is read-only: choose another --output_dir",
+        errno.ENOTDIR: "A file is where a folder should be: move it away or choose another --output_dir",
+        errno.EEXIST: "A file is where a folder should be: move it away or choose another --output_dir",
+        errno.EISDIR: "A folder is where a file should be: move it away or choose another --output_dir",
+    }.get(error.errno or 0, "Mend that, or choose another --output_dir")
+    return f"cannot use {where}: {error.strerror or error}. {what_to_do}, and run the same command again."
+
+
+@contextmanager
+def _ignoring_absence() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        pass

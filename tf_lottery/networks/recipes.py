@@ -1,0 +1,179 @@
+"""Recipes: how each network is trained on each dataset, resolved to plain numbers of steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from tf_lottery.lookup import lookup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to train a network, as a person writes it; `resolve` makes it concrete for a number of examples."""
+
+    optimizer: Literal["momentum_sgd", "adam"]
+    learning_rate: float  # > 0, until the first drop
+    momentum: float = 0.9  # of momentum_sgd
+    nesterov: bool = False
+    batch_size: int
+    epochs: int  # T
+    drops: tuple[Fraction, ...] = ()  # tenfold drops of the rate, as parts of T
+    total_steps: int | None = None  # only where a source counts other than epochs x examples / batch
+    l2: float = 0.0  # coefficient of sum(w^2) / 2 over every trainable variable
+    source: str
+
+
+# The paper's kind of schedule: two tenfold drops at 91/182 and 136/182 of the training (paper, Table 1).
+_PAPER_DROPS = (Fraction(91, 182), Fraction(136, 182))
+
+RECIPES: Mapping[str, Recipe] = {
+    "paper_cifar10": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=182,
+        drops=_PAPER_DROPS,
+        total_steps=71_108,
+        l2=2e-4,
+        source="paper, Table 1; the authors' code, gpu-src/official/resnet/cifar10_main.py (plain momentum)",
+    ),
+    "lenet_digits": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=64,
+        epochs=30,
+        drops=_PAPER_DROPS,
+        l2=1e-4,
+        source="tuned on the validation part of digits",
+    ),
+    "lenet_fashion_mnist": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.05,
+        batch_size=128,
+        epochs=20,
+        drops=_PAPER_DROPS,
+        l2=1e-4,
+        source="tuned on the validation part of Fashion-MNIST",
+    ),
+    "lth_lenet_adam": Recipe(
+        optimizer="adam",
+        learning_rate=1.2e-3,
+        batch_size=60,
+        epochs=50,
+        source="Frankle & Carbin 2019, Figure 2: Adam at 1.2e-3, batches of 60, 50,000 steps on MNIST",
+    ),
+    "resnet_small_images": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=30,
+        drops=_PAPER_DROPS,
+        l2=2e-4,
+        source="the paper's CIFAR-10 recipe, shortened; tuned on the validation part of digits",
+    ),
+}
+
+# (network without its width, or its family's first letters; dataset) -> recipe
+_DEFAULTS: Mapping[tuple[str, str], str] = {
+    ("lenet", "digits"): "lenet_digits",
+    ("lenet", "fashion_mnist"): "lenet_fashion_mnist",
+    ("lenet", "mnist"): "lenet_fashion_mnist",
+    ("lenet", "cifar10"): "lenet_fashion_mnist",
+    ("resnet", "cifar10"): "paper_cifar10",
+    ("resnet", "digits"): "resnet_small_images",
+    ("resnet", "fashion_mnist"): "resnet_small_images",
+    ("resnet", "mnist"): "resnet_small_images",
+}
+
+
+def default_recipe(network: str, dataset: str) -> str:
+    """Return the name of the recipe of this network on this dataset.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for (family, data), recipe in _DEFAULTS.items():
+        if network.startswith(family) and data == dataset:
+            return recipe
+    raise ValueError(
+        f"no recipe for {network} on {dataset}. Name one with --recipe; known: {', '.join(sorted(RECIPES))}"
+    )
+
+
+def find(name: str) -> Recipe:
+    """Return the recipe of this name; ValueError if there is none."""
+    return lookup("recipe", RECIPES, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A recipe made concrete: all counts in steps, everything that fixes the result and nothing else."""
+
+    recipe: str
+    optimizer: Literal["momentum_sgd", "adam"]
+    momentum: float
+    nesterov: bool
+    learning_rate: float
+    batch_size: int
+    epochs: int  # T
+    total_steps: int
+    drops: tuple[int, ...]  # last steps of their rate
+    l2: float
+    examples: int  # in the training split
+
+    def steps_in(self, epochs: float) -> int:
+        """Return the steps of this many epochs at the end of training: all of them for T.
+
+        The authors' rewind points (facts of their data): total - ceil(examples / batch x t), and step 0 for t = T.
+        """
+        if epochs == self.epochs:
+            return self.total_steps
+        return math.ceil(Fraction(self.examples, self.batch_size) * Fraction(repr(epochs)))
+
+    def ends_of_epochs(self) -> tuple[int, ...]:
+        """Return the step at which each epoch ends, T + 1 numbers from 0 to `total_steps`.
+
+        Counted from the end, so that "T - t epochs" is a boundary for every whole t.
+        """
+        return tuple(self.total_steps - self.steps_in(self.epochs - epoch) for epoch in range(self.epochs + 1))
+
+
+def resolve(
+    name: str,
+    *,
+    examples: int,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+) -> Training:
+    """Return the recipe of this name, with what the user changed, in steps.
+
+    Drops are at int(steps per epoch x epoch of the drop), as in the authors' code: 35,546 and 53,125 on CIFAR-10.
+
+    Raises:
+        ValueError: Unknown name, or a value out of range.
+    """
+    recipe = find(name)
+    epochs_, batch = epochs or recipe.epochs, batch_size or recipe.batch_size
+    for what, value, limit in (("epochs", epochs_, 1_000_000), ("batch_size", batch, examples)):
+        if not 1 <= value <= limit:
+            raise ValueError(f"--{what}={value}: expected 1 to {limit}.")
+    unchanged = epochs_ == recipe.epochs and batch == recipe.batch_size
+    exact = Fraction(examples, batch) * epochs_
+    return Training(
+        recipe=name,
+        optimizer=recipe.optimizer,
+        momentum=recipe.momentum if recipe.optimizer == "momentum_sgd" else 0.0,
+        nesterov=recipe.nesterov,
+        learning_rate=learning_rate or recipe.learning_rate,
+        batch_size=batch,
+        epochs=epochs_,
+        total_steps=recipe.total_steps if recipe.total_steps and unchanged else math.ceil(exact),
+        drops=tuple(int(exact * part) for part in recipe.drops),
+        l2=recipe.l2,
+        examples=examples,
+    )

@@ -1,0 +1,1 @@
+"""How a pruned network is retrained: techniques, schedules, and the Keras callbacks that rewind."""

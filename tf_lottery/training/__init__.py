@@ -1,0 +1,1 @@
+"""The training engine under `model.fit`."""
