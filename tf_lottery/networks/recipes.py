@@ -134,12 +134,19 @@ class Training:
             return self.total_steps
         return math.ceil(Fraction(self.examples, self.batch_size) * Fraction(repr(epochs)))
 
-    def ends_of_epochs(self) -> tuple[int, ...]:
-        """Return the step at which each epoch ends, T + 1 numbers from 0 to `total_steps`.
+    def ends_of_epochs(self, steps: int) -> tuple[int, ...]:
+        """Return the step at which each epoch of a stage of this many steps ends, ascending, from 0 to `steps`.
 
-        Counted from the end, so that "T - t epochs" is a boundary for every whole t.
+        Counted from the end, so that "T - t epochs" is a boundary for every whole t; the first epoch takes what is
+        left over, up to a tenth of one more.
         """
-        return tuple(self.total_steps - self.steps_in(self.epochs - epoch) for epoch in range(self.epochs + 1))
+        epochs = max(1, math.ceil(steps * self.batch_size / self.examples - 0.1))
+        return (0, *(steps - self.steps_in(epochs - epoch) for epoch in range(1, epochs)), steps)
+
+    @property
+    def longest_epoch(self) -> int:
+        """The most steps that an epoch of any stage has."""
+        return math.ceil(1.1 * self.examples / self.batch_size) + 1
 
 
 def resolve(

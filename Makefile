@@ -1,0 +1,29 @@
+# One command a task. PYTHON=python3.13 make setup takes another Python.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup check test test-all demo figures
+
+setup:  ## a virtual environment with all that the other targets need
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -e '.[tests,lint]'
+
+check:  ## format, lint, imports, types; half a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test:  ## what is quick
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all:  ## all tests
+	$(BIN)/python -m pytest
+
+demo:  ## digits: train, prune, retrain with three techniques, a table and a figure
+	$(BIN)/python run_experiment.py --flagfile=flags/digits.flags
+
+RESULTS ?= runs/results.csv
+figures:  ## redraw the figures from a results table: make figures RESULTS=FILE
+	$(BIN)/python -m paper_figures $(RESULTS) figures
