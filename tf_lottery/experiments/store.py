@@ -28,6 +28,14 @@ class StoreError(Exception):
     """A store that cannot be used, with what to do."""
 
 
+class ParentLostError(Exception):
+    """A stage's parent turned out to be damaged and was set aside: it is to be done again first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"stage {name} was damaged and is done again")
+        self.name = name
+
+
 class Store:
     """Where stages keep what they made."""
 

@@ -1,0 +1,58 @@
+"""A stage's row of the results table, and the plain files that stand beside its checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tf_lottery.experiments.spec import RetrainSpec, Spec
+
+
+def identity(spec: Spec) -> dict[str, Any]:
+    """Return the columns that say which network this is."""
+    dense = spec.dense
+    pruned = isinstance(spec, RetrainSpec)
+    return {
+        "network": dense.network,
+        "dataset": dense.dataset,
+        "heuristic": spec.heuristic if isinstance(spec, RetrainSpec) else "",
+        "schedule": spec.schedule if isinstance(spec, RetrainSpec) else "",
+        "technique": spec.technique if isinstance(spec, RetrainSpec) else "dense",
+        "density": spec.density if isinstance(spec, RetrainSpec) else 1.0,
+        "retrain_epochs": spec.retrain_epochs if isinstance(spec, RetrainSpec) else 0.0,
+        "trial": dense.trial,
+        "search_cost": spec.search_cost if pruned else 0.0,
+        "epochs": float(spec.epochs),
+        "recipe": dense.training.recipe,
+        "seed": dense.seed,
+        "stage": spec.name,
+    }
+
+
+def hparams(spec: Spec) -> dict[str, Any]:
+    """Return what the HParams tab of TensorBoard shows as columns, of one type each."""
+    columns = ("network", "dataset", "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial")
+    return {name: value for name, value in identity(spec).items() if name in columns}
+
+
+def environment_digest(environment: Mapping[str, Any]) -> str:
+    """Return 8 hexadecimal digits that tell one environment from another."""
+    return hashlib.sha256(json.dumps(dict(environment), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of the same columns as CSV text, numbers to their last digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """Return plain values as JSON text for people."""
+    return json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n"
