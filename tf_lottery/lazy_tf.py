@@ -28,3 +28,5 @@ class LazyModule(ModuleType):
 tf: Any = LazyModule("tensorflow")
 keras: Any = LazyModule("tf_keras")
 tfmot: Any = LazyModule("tensorflow_model_optimization")
+# The wrapper class is not among TF-MOT's public names.
+tfmot_wrapper: Any = LazyModule("tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper")

@@ -1,1 +1,1 @@
-"""Scores, masks, and the TF-MOT wrapper that holds them. Knows no experiment."""
+"""Scores, masks, the TF-MOT wrapper that holds them, and what a pruned network costs. Knows no experiment."""

@@ -1,1 +1,1 @@
-"""How a pruned network is retrained: techniques, schedules, and the Keras callbacks that rewind."""
+"""The techniques as data, schedules as functions of the original step, and the Keras callbacks that rewind."""

@@ -1,0 +1,79 @@
+"""Pruning, weight rewinding and learning rate rewinding for Keras 2 models, and the experiments of the paper.
+
+    import tf_lottery as tl
+
+The names below are imported when they are first used; this import alone costs nothing, and sets
+TF_USE_LEGACY_KERAS=1, without which `tf.keras` is Keras 3.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tf_lottery import lazy_tf as _lazy_tf
+from tf_lottery.pruning.registration import register as _register
+
+if TYPE_CHECKING:
+    from tf_lottery.pruning.export import ExportReport, export
+    from tf_lottery.pruning.flops import flops
+    from tf_lottery.pruning.prunable import prunable
+    from tf_lottery.pruning.prune import PruneReport, density, masks, prune, set_masks
+    from tf_lottery.pruning.strip import strip
+    from tf_lottery.pruning.wrapper import Masked
+    from tf_lottery.rewinding.learning_rate_rewinding import LearningRateRewinding
+    from tf_lottery.rewinding.momentum_sgd import MomentumSGD
+    from tf_lottery.rewinding.points import RewindPoints
+    from tf_lottery.rewinding.weight_rewinding import WeightRewinding
+
+__version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022 - in the order of use
+    "prunable",
+    "prune",
+    "PruneReport",
+    "density",
+    "masks",
+    "set_masks",
+    "flops",
+    "strip",
+    "export",
+    "ExportReport",
+    "Masked",
+    "RewindPoints",
+    "WeightRewinding",
+    "LearningRateRewinding",
+    "MomentumSGD",
+]
+
+_WHERE = {
+    "ExportReport": "pruning.export",
+    "LearningRateRewinding": "rewinding.learning_rate_rewinding",
+    "Masked": "pruning.wrapper",
+    "MomentumSGD": "rewinding.momentum_sgd",
+    "PruneReport": "pruning.prune",
+    "RewindPoints": "rewinding.points",
+    "WeightRewinding": "rewinding.weight_rewinding",
+    "density": "pruning.prune",
+    "export": "pruning.export",
+    "flops": "pruning.flops",
+    "masks": "pruning.prune",
+    "prunable": "pruning.prunable",
+    "prune": "pruning.prune",
+    "set_masks": "pruning.prune",
+    "strip": "pruning.strip",
+}
+
+_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "keras":
+        return _lazy_tf.keras
+    if name not in _WHERE:
+        raise AttributeError(f"module 'tf_lottery' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tf_lottery.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

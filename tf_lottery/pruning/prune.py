@@ -1,0 +1,154 @@
+"""`prune(model, density)`: set the masks of a prunable model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.pruning.heuristics import choose
+from tf_lottery.pruning.masks import Mask
+from tf_lottery.pruning.prunable import flat_layers
+from tf_lottery.pruning.slots import slots_of
+from tf_lottery.pruning.wrapper import Masked
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelReport:
+    """One kernel after pruning."""
+
+    name: str
+    kept: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneReport:
+    """What a pruning kept; `print(report)` shows a table."""
+
+    kernels: tuple[KernelReport, ...]
+
+    @property
+    def kept(self) -> int:
+        """Weights kept in the whole network."""
+        return sum(kernel.kept for kernel in self.kernels)
+
+    @property
+    def total(self) -> int:
+        """Prunable weights of the whole network."""
+        return sum(kernel.total for kernel in self.kernels)
+
+    @property
+    def density(self) -> float:
+        """Kept / total."""
+        return self.kept / self.total
+
+    @property
+    def emptied(self) -> tuple[str, ...]:
+        """Names of kernels of which nothing is kept: nothing passes through them any more."""
+        return tuple(kernel.name for kernel in self.kernels if not kernel.kept)
+
+    def __str__(self) -> str:
+        whole = KernelReport(name="all", kept=self.kept, total=self.total)
+        width = max(len(kernel.name) for kernel in (*self.kernels, whole))
+        return "\n".join(
+            f"{row.name:{width}}  {row.kept:>11,} of {row.total:>11,}  density {row.kept / row.total:.4f}"
+            for row in (*self.kernels, whole)
+        )
+
+
+def prunable_kernels(model: Any) -> list[tuple[str, Any, Any]]:
+    """Return (name, weights, mask) of every kernel with a mask, each once, in the order of the layers.
+
+    Names are unique: the variable's own, with #2 and so on where models inside the model repeat one.
+
+    Raises:
+        ValueError: The model has none.
+    """
+    found: dict[str, tuple[str, Any, Any]] = {}
+    layers = {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}
+    for layer in layers.values():
+        for weight, mask, _ in layer.pruning_vars:
+            plain = weight.name.removesuffix(":0")
+            name, number = plain, 1
+            while name in found:
+                number += 1
+                name = f"{plain}#{number}"
+            found[name] = (name, weight, mask)
+    if not found:
+        raise ValueError("the model has no masks. Expected one that tf_lottery.prunable(model) returned.")
+    return list(found.values())
+
+
+def masks(model: Any) -> dict[str, Mask]:
+    """Return every mask by its kernel's name, [*kernel], 1 keeps."""
+    return {name: mask.numpy().astype(np.uint8) for name, _, mask in prunable_kernels(model)}
+
+
+def set_masks(model: Any, new: Mapping[str, Mask]) -> None:
+    """Set the masks, and to 0 the weights and optimizer slots that they do not keep.
+
+    Args:
+        model: Of `prunable`.
+        new: A mask for each kernel, by the names of `masks(model)`; 0 and 1, in the kernel's shape.
+
+    Raises:
+        ValueError: Other names, shapes or values.
+    """
+    kernels = prunable_kernels(model)
+    if new.keys() != {name for name, _, _ in kernels}:
+        expected = ", ".join(name for name, _, _ in kernels)
+        raise ValueError(f"masks for {', '.join(new)}; expected one for each of {expected}.")
+    for name, weight, _ in kernels:
+        if new[name].shape != tuple(weight.shape) or not np.isin(new[name], (0, 1)).all():
+            raise ValueError(f"mask of {name}: expected 0 and 1 in the kernel's shape {tuple(weight.shape)}.")
+    slots = slots_of(model)
+    for name, weight, mask in kernels:
+        mask.assign(new[name].astype(mask.dtype.as_numpy_dtype))
+        for variable in (weight, *slots.get(weight.ref(), {}).values()):
+            variable.assign(tf.where(mask != 0, variable, tf.zeros_like(variable)))
+
+
+def prune(
+    model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0
+) -> PruneReport:
+    """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
+
+    Weights and optimizer slots that are not kept become 0 and stay 0. Pruned weights never come back, so iterative
+    pruning is calling this again with a lower density.
+
+    Args:
+        model: Of `prunable`, trained.
+        density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left.
+        heuristic: global_magnitude, layer_magnitude or random.
+        seed: For random.
+
+    Returns:
+        Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
+
+    Raises:
+        ValueError: A density out of range or above the present one, an unknown heuristic, NaN among the weights, or a
+            model without masks.
+    """
+    if not 0 < density <= 1:
+        raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
+    kernels = prunable_kernels(model)
+    before = masks(model)
+    values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
+    chosen = choose(values, list(before.values()), density, heuristic=heuristic, seed=seed)
+    set_masks(model, dict(zip(before, chosen, strict=True)))
+    return PruneReport(
+        kernels=tuple(
+            KernelReport(name=name, kept=int(mask.sum()), total=mask.size)
+            for name, mask in zip(before, chosen, strict=True)
+        )
+    )
+
+
+def density(model: Any) -> float:
+    """Return kept / all prunable weights, from the masks of a prunable model."""
+    held = masks(model).values()
+    return sum(int(mask.sum()) for mask in held) / sum(mask.size for mask in held)

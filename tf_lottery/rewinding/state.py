@@ -1,0 +1,159 @@
+"""A model's whole training state as plain arrays, taken out and put back bit for bit."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tf_lottery.checkpoint import Arrays
+from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.pruning.prunable import flat_layers
+from tf_lottery.pruning.wrapper import Masked
+
+
+
+
+class PointMismatchError(ValueError):
+    """A state of another model or another optimizer."""
+
+
+def capture(model: Any) -> Arrays:
+    """Return weights, batch norm statistics, masks, optimizer slots and step, and a rate that is not a schedule.
+
+    Args:
+        model: Compiled; prunable or plain.
+
+    Returns:
+        Arrays by name: weights/..., masks/..., optimizer/....
+
+    Raises:
+        ValueError: The model is not compiled, or with a legacy optimizer.
+    """
+    named = dict(_variables(model))
+    return dict(zip(named, map(np.asarray, keras.backend.batch_get_value(list(named.values()))), strict=True))
+
+
+def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
+    """Put a state back, then read it again and compare every bit.
+
+    Args:
+        model: Compiled, of the same architecture and kind of optimizer as the one the state was taken from.
+        arrays: What `capture` returned.
+        keep_masks: Keep the masks that the model has now; what they do not keep becomes 0, in weights and slots.
+
+    Raises:
+        PointMismatchError: The state is of another model or optimizer; the model is as it was.
+        RuntimeError: What was read back is not what was written.
+    """
+    named = dict(_variables(model))
+    _compare(named, arrays)
+    masks = {name: variable for name, variable in named.items() if name.startswith("masks/")}
+    keep = {
+        name.removeprefix("masks/"): np.asarray(variable if keep_masks else arrays[name]) != 0
+        for name, variable in masks.items()
+    }
+    values = {}
+    for name in named:
+        if keep_masks and name in masks:
+            continue
+        value = arrays[name]
+        weight = _weight_of(name)
+        if weight in keep:
+            value = np.where(keep[weight], value, value.dtype.type(0))
+        values[name] = value
+    keras.backend.batch_set_value([(named[name], value) for name, value in values.items()])
+    for name, value in zip(values, keras.backend.batch_get_value([named[name] for name in values]), strict=True):
+        if np.asarray(value).tobytes() != np.asarray(values[name]).tobytes():
+            raise RuntimeError(f"{name} does not read as what was restored to it. Was it changed at the same time?")
+
+
+def _weight_of(name: str) -> str:
+    """Return the weight that a value belongs to: weights/X and optimizer/SLOT/X belong to X."""
+    kind, _, rest = name.partition("/")
+    return rest.partition("/")[2] if kind == "optimizer" else rest
+
+
+def _variables(model: Any) -> Iterator[tuple[str, Any]]:
+    optimizer = _built_optimizer(model)
+    weights = dict(_weights(model))
+    yield from ((f"weights/{name}", variable) for name, variable in weights.items())
+    names = {variable.ref(): name for name, variable in weights.items()}
+    for layer in {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}.values():
+        for weight, mask, _ in layer.pruning_vars:
+            yield f"masks/{names[weight.ref()]}", mask
+    trainable = [names[variable.ref()] for variable in model.trainable_variables]
+    seen: Counter[str] = Counter()
+    for variable in optimizer.variables:
+        kind, _, of = variable.name.removesuffix(":0").partition("/")
+        if of:
+            index = seen[kind]
+            seen[kind] += 1
+            yield f"optimizer/{kind}/{trainable[index] if index < len(trainable) else of}", variable
+        else:
+            yield f"optimizer/{kind}", variable
+    # A rate that is a plain number is a variable of its own; one of a schedule follows from the step.
+    if isinstance(optimizer._learning_rate, tf.Variable) and not _is_among(optimizer):
+        yield "optimizer/learning_rate", optimizer._learning_rate
+
+
+def _is_among(optimizer: Any) -> bool:
+    return any(variable is optimizer._learning_rate for variable in optimizer.variables)
+
+
+def _weights(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too.
+
+    Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
+    counted in the order of the model.
+    """
+    held = {
+        id(variable)
+        for layer in flat_layers(model)
+        if isinstance(layer, Masked)
+        for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
+    }
+    seen: Counter[str] = Counter()
+    for variable in model.weights:
+        if id(variable) in held:
+            continue
+        parts = variable.name.removesuffix(":0").split("/")
+        name = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}#{seen[name]}", variable
+
+
+def _built_optimizer(model: Any) -> Any:
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"{type(optimizer).__name__} is a legacy optimizer, whose state cannot be kept whole. Use the one of the "
+            "same name in tf_keras.optimizers."
+        )
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def _compare(named: dict[str, Any], arrays: Arrays) -> None:
+    for name, variable in named.items():
+        if name in arrays and arrays[name].shape != tuple(variable.shape):
+            raise PointMismatchError(
+                f"the state is of another model: {name} has shape {arrays[name].shape} there and "
+                f"{tuple(variable.shape)} here."
+            )
+    missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
+    if not missing and not extra:
+        return
+    differing = missing + extra
+    whose = "optimizer" if all(name.startswith("optimizer/") for name in differing) else "model"
+    only_here = f"only here: {', '.join(missing[:3])}" if missing else ""
+    only_there = f"only there: {', '.join(extra[:3])}" if extra else ""
+    raise PointMismatchError(
+        f"the state is of another {whose} ({'; '.join(part for part in (only_here, only_there) if part)}). Use the "
+        f"{whose} that the state was taken with."
+    )
