@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -17,30 +17,26 @@ _SECONDS_BETWEEN_LINES = 30.0
 class Progress:
     """Tells of epochs and stages on stderr: a bar in a terminal, plain lines elsewhere."""
 
-    def __init__(self, stages: Sequence[Stage], done: int) -> None:
+    def __init__(self, stages: Sequence[Stage], done: Collection[str]) -> None:
         """Begin.
 
         Args:
             stages: The whole plan.
-            done: How many of it are in the store already; they cost no time.
+            done: Names of those that are in the store already; they cost no time.
         """
         self._count, self._ended = len(stages), 0
-        self._done_before = done
-        self._epochs_left = 0.0
-        self._epochs = {stage.name: float(stage.spec.epochs) for stage in stages}
-        self._began, self._epochs_run = time.monotonic(), 0.0
+        self._done = set(done)
+        self._epochs_left = {stage.name: float(stage.spec.epochs) for stage in stages if stage.name not in self._done}
+        self._began: float | None = None  # when the first epoch ended: imports and compilation are over then
+        self._epochs_at_begin = 0.0
         self._said = 0.0
         self._bar: tqdm[Any] | None = None
         self._is_terminal = sys.stderr.isatty()
 
-    def expect(self, epochs: float) -> None:
-        """Say how many epochs there are still to train."""
-        self._epochs_left = epochs
-
     def epoch(self, stage: Stage, metrics: Mapping[str, float], images_per_second: float) -> None:
         """Tell of one epoch of a stage in this process."""
-        self._epochs_run += 1
-        self._epochs_left = max(0.0, self._epochs_left - 1)
+        self._epochs_left[stage.name] = max(0.0, stage.spec.epochs - metrics["epoch"])
+        self._begin_clock()
         density = getattr(stage.spec, "density", 1.0)
         text = (
             f"epoch {metrics['epoch']:g}/{stage.spec.epochs:g}  density {density:.4f}  validation accuracy "
@@ -56,8 +52,10 @@ class Progress:
         """Tell that a stage is over, whoever did it."""
         self._close()
         self._ended += 1
-        if self._ended <= self._done_before and result.get("status") == "done":
+        if stage.name in self._done:
             return  # found done: nothing happened
+        self._epochs_left.pop(stage.name, None)
+        self._begin_clock()
         head = f"[{self._ended}/{self._count}] {_title(stage)}"
         if result["status"] == "done":
             density = result["kept_weights"] / result["prunable_weights"]
@@ -81,11 +79,16 @@ class Progress:
     def _line(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one that speaks
 
+    def _begin_clock(self) -> None:
+        if self._began is None:
+            self._began, self._epochs_at_begin = time.monotonic(), sum(self._epochs_left.values())
+
     def _time_left(self) -> str:
-        if not self._epochs_run:
+        left = sum(self._epochs_left.values())
+        run = self._epochs_at_begin - left
+        if self._began is None or run <= 0:
             return ""
-        seconds = (time.monotonic() - self._began) / self._epochs_run * self._epochs_left
-        return f"{duration(seconds)} left"
+        return f"{duration((time.monotonic() - self._began) / run * left)} left"
 
 
 def duration(seconds: float) -> str:

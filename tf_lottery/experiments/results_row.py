@@ -7,9 +7,11 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tf_lottery.experiments.spec import RetrainSpec, Spec
+from tf_lottery.networks.recipes import Training
 
 
 def identity(spec: Spec) -> dict[str, Any]:
@@ -28,9 +30,15 @@ def identity(spec: Spec) -> dict[str, Any]:
         "search_cost": spec.search_cost if pruned else 0.0,
         "epochs": float(spec.epochs),
         "recipe": dense.training.recipe,
+        "training": training_digest(dense.training),
         "seed": dense.seed,
         "stage": spec.name,
     }
+
+
+def training_digest(training: Training) -> str:
+    """Return 8 hexadecimal digits that tell trainings apart: the recipe with all that the user changed."""
+    return hashlib.sha256(json.dumps(asdict(training), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def hparams(spec: Spec) -> dict[str, Any]:

@@ -87,6 +87,12 @@ class Store:
         except OSError as error:
             raise StoreError(explain(error, path)) from error
 
+    def results(self) -> list[dict[str, Any]]:
+        """Return the results of all stages that are done, of whichever plan."""
+        names = (str(path.parent.relative_to(self.stages)) for path in self.stages.glob("*/*/*/*/result.json"))
+        found = (self.result(name) for name in names if not name.endswith(".partial"))
+        return [result for result in found if result is not None]
+
     def set_aside(self, name: str, why: str) -> None:
         """Rename a damaged stage's folder, so that it is done again."""
         folder = self.folder(name)

@@ -56,7 +56,7 @@ RECIPES: Mapping[str, Recipe] = {
         batch_size=128,
         epochs=20,
         drops=_PAPER_DROPS,
-        l2=1e-4,
+        l2=5e-4,
         source="tuned on the validation part of Fashion-MNIST",
     ),
     "lth_lenet_adam": Recipe(

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import Training
-from tf_lottery.pruning.prunable import prunable
+from tf_lottery.pruning.prunable import copy_weights, prunable
+from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
@@ -56,6 +58,8 @@ class Engine:
             jit: "on" and "off" for XLA; "auto" takes the faster one for this network and device.
         """
         self._network, self._dataset, self._training = network, dataset, training
+        self._data_digest = splits.digest
+        self._examples = {"validation": len(splits.validation.labels), "test": len(splits.test.labels)}
         self.model = prunable(self._build())
         self._loop = StepLoop(
             self.model,
@@ -68,6 +72,7 @@ class Engine:
         self._rates = OriginalRates(2 * training.total_steps)
         self.jit = _jit(jit, network)
         self._loop.compile(optimizer=_optimizer(training, self._rates), jit_compile=self.jit)
+        self._loop.optimizer.build(self.model.trainable_variables)
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
 
     def environment(self) -> dict[str, str | int | bool]:
@@ -75,6 +80,7 @@ class Engine:
         device = tf.config.list_physical_devices("GPU")
         name = tf.config.experimental.get_device_details(device[0])["device_name"] if device else _processor()
         return {
+            "data": self._data_digest,
             "device": name,
             "jit": self.jit,
             "numpy": np.__version__,
@@ -83,19 +89,15 @@ class Engine:
             "threads": tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0)),
         }
 
-    def put_fresh_state(self, draws: Draws) -> None:
-        """Initialise weights and batch norm statistics anew, slots to zero; the masks stay."""
+    def put_fresh_state(self, draws: Draws, *, keep_masks: bool) -> None:
+        """Initialise weights and batch norm statistics anew, slots and step to zero, masks to ones unless kept."""
         keras.utils.set_random_seed(draws.integer("weights"))
-        fresh = prunable(self._build())
-        fresh.compile(optimizer=_optimizer(self._training, self._training.learning_rate))
-        restore(self.model, capture(fresh), keep_masks=True)
-
-    def fresh_dense_state(self, draws: Draws) -> None:
-        """Initialise everything anew, masks to ones."""
-        keras.utils.set_random_seed(draws.integer("weights"))
-        fresh = prunable(self._build())
-        fresh.compile(optimizer=_optimizer(self._training, self._training.learning_rate))
-        restore(self.model, capture(fresh), keep_masks=False)
+        fresh = self._build()
+        if not keep_masks:
+            set_masks(self.model, {name: np.ones_like(mask) for name, mask in masks(self.model).items()})
+        copy_weights(fresh, self.model)
+        for variable in self._loop.optimizer.variables:
+            variable.assign(tf.zeros_like(variable))
 
     def state(self) -> Arrays:
         """Return weights, masks, batch norm statistics, slots and the optimizer's step."""
@@ -154,7 +156,9 @@ class Engine:
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate on "validation" or "test"."""
         loss, accuracy = self._loop.evaluate(self._loop.chunk_of(split), verbose=0)
-        return Evaluation(loss=float(loss), accuracy=float(accuracy))
+        examples = self._examples[split]
+        # From a float32 share back to the count, so that a table has 0.97 and not 0.9700000286.
+        return Evaluation(loss=float(loss), accuracy=round(accuracy * examples) / examples)
 
     def _build(self) -> Any:
         return self._network.build(
@@ -219,4 +223,10 @@ def _jit(choice: str, network: Network) -> bool:
 
 
 def _processor() -> str:
-    return platform.processor() or platform.machine()
+    """Return the processor's model where Linux tells it: the bytes of a sum depend on its instructions."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

@@ -37,26 +37,24 @@ def work(
     results: dict[str, Result] = {}
     waiting = list(stages)
     while waiting:
+        before = len(waiting)
         still_waiting: list[Stage] = []
-        moved = False
         for stage in waiting:
-            if stage.name in results:
-                continue
             result = store.result(stage.name) or _not_runnable(stage, results)
-            if result is not None:
-                results[stage.name] = result
-                ended(stage, result)
-                moved = True
-                continue
-            still_waiting.append(stage)
-            if run is not None and all(name in results for name in stage.parents):
+            if result is None and run is not None and all(name in results for name in stage.parents):
                 try:
-                    moved |= _try(stage, store, run)
+                    _try(stage, store, run)
+                    result = store.result(stage.name)
                 except ParentLostError as lost:
                     results.pop(lost.name)
                     still_waiting = [parent for parent in stages if parent.name == lost.name] + still_waiting
+            if result is None:
+                still_waiting.append(stage)
+            else:
+                results[stage.name] = result
+                ended(stage, result)
         waiting = still_waiting
-        if waiting and not moved:
+        if len(waiting) == before:
             wait(_SECONDS_BETWEEN_LOOKS)
     return results
 
@@ -68,9 +66,8 @@ def _not_runnable(stage: Stage, results: dict[str, Result]) -> Result | None:
     return None
 
 
-def _try(stage: Stage, store: Store, run: Callable[[Stage], None]) -> bool:
-    """Run the stage if its lock is free and nobody did it meanwhile; say whether the lock was free."""
+def _try(stage: Stage, store: Store, run: Callable[[Stage], None]) -> None:
+    """Run the stage if its lock is free and nobody did it meanwhile."""
     with store.claim(stage.name) as mine:
         if mine and not store.is_done(stage.name):
             run(stage)
-        return mine

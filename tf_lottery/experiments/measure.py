@@ -1,0 +1,64 @@
+"""What is measured of a trained network: accuracy, and density and FLOPs counted from its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from tf_lottery.experiments.results_row import environment_digest, identity
+from tf_lottery.experiments.spec import RetrainSpec, Spec
+from tf_lottery.pruning.flops import flops
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.training.engine import Engine
+
+
+class WrongDensityError(Exception):
+    """A network has more weights that are not zero than its density allows."""
+
+
+def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of the trained network in the engine.
+
+    Args:
+        spec: What it is.
+        engine: Holds it.
+        asked: How many weights the masks kept when the stage began.
+        environment: The engine's.
+
+    Raises:
+        WrongDensityError: The masks, or the weights, are not as many as the density asks for.
+    """
+    kernels = [kernel.numpy() for _, kernel, _ in prunable_kernels(engine.model)]
+    expected = _expected(spec, [kernel.size for kernel in kernels])
+    nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kernels)
+    if asked != expected or nonzero > expected:
+        raise WrongDensityError(
+            f"{spec.name}: masks keep {asked} weights and {nonzero} are not zero; the density asks for {expected}. "
+            "This is a fault of the software: please report it."
+        )
+    if nonzero < expected:
+        logging.warning("%s: %d of the %d weights kept came out as exactly 0", spec.name, expected - nonzero, expected)
+    test, validation, costs = engine.evaluate("test"), engine.evaluate("validation"), flops(engine.model)
+    return identity(spec) | {
+        "status": "done",
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "validation_accuracy": validation.accuracy,
+        "validation_loss": validation.loss,
+        "flops": costs.effective,
+        "dense_flops": costs.dense,
+        "kept_weights": nonzero,
+        "prunable_weights": sum(kernel.size for kernel in kernels),
+        "environment": environment_digest(environment),
+        "environment_record": dict(environment),
+    }
+
+
+def _expected(spec: Spec, sizes: list[int]) -> int:
+    if not isinstance(spec, RetrainSpec):
+        return sum(sizes)
+    return sum(HEURISTICS[spec.heuristic].counts(sizes, spec.density))
