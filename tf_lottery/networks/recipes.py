@@ -141,7 +141,8 @@ class Training:
         left over, up to a tenth of one more.
         """
         epochs = max(1, math.ceil(steps * self.batch_size / self.examples - 0.1))
-        return (0, *(steps - self.steps_in(epochs - epoch) for epoch in range(1, epochs)), steps)
+        ends = {steps - self.steps_in(epochs - epoch) for epoch in range(1, epochs)}
+        return tuple(sorted({0, *ends, steps}))
 
     @property
     def longest_epoch(self) -> int:

@@ -108,7 +108,7 @@ def set_masks(model: Any, new: Mapping[str, Mask]) -> None:
     slots = slots_of(model)
     for name, weight, mask in kernels:
         mask.assign(new[name].astype(mask.dtype.as_numpy_dtype))
-        for variable in (weight, *slots.get(weight.ref(), {}).values()):
+        for variable in (weight, *slots.get(weight.ref(), ())):
             variable.assign(tf.where(mask != 0, variable, tf.zeros_like(variable)))
 
 

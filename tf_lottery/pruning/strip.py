@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tf_lottery.lazy_tf import keras
-from tf_lottery.pruning.prunable import clone, check_model, copy_weights
+from tf_lottery.pruning.prunable import check_model, clone, copy_weights, flat_layers
 from tf_lottery.pruning.wrapper import Masked
 
 
@@ -22,6 +22,9 @@ def strip(model: Any) -> Any:
             config["batch_input_shape"] = layer._batch_input_shape
         return inner.__class__.from_config(config)
 
+    for layer in flat_layers(model):
+        if isinstance(layer, Masked):
+            layer.apply_masks()  # an optimizer's moving averages (use_ema) are written past the constraint
     plain = clone(model, unwrap)
     copy_weights(model, plain)
     return plain

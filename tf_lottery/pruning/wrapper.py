@@ -88,7 +88,8 @@ class Masked(tfmot_wrapper.PruneLowMagnitude):
     """A layer whose kernels are held to masks.
 
     `pruning_vars` has (weight, mask, threshold) for each kernel, as in TF-MOT; masks are of the kernel's dtype, ones
-    at first. `tf_lottery.prune` sets them.
+    at first. `tf_lottery.prune` sets them. Every optimizer's update is masked; what is written past the optimizer (by
+    `assign`, or at the end of `fit` by an optimizer with use_ema) is not, until `apply_masks`.
     """
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:

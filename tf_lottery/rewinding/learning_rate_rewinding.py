@@ -60,5 +60,5 @@ class LearningRateRewinding(keras.callbacks.Callback):
         if self._rescale_velocity and type(optimizer) is keras.optimizers.SGD and self._rate_before:
             factor = rate_now(optimizer) / self._rate_before
             for slots in slots_of(self.model).values():
-                for velocity in slots.values():
+                for velocity in slots:
                     velocity.assign(velocity * factor)

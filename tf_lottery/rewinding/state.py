@@ -12,6 +12,7 @@ import numpy as np
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.prunable import flat_layers
+from tf_lottery.pruning.slots import slots_by_kind
 from tf_lottery.pruning.wrapper import Masked
 
 
@@ -85,16 +86,15 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for layer in {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}.values():
         for weight, mask, _ in layer.pruning_vars:
             yield f"masks/{names[weight.ref()]}", mask
-    trainable = [names[variable.ref()] for variable in model.trainable_variables]
-    seen: Counter[str] = Counter()
+    trainable = list(model.trainable_variables)
+    slots = slots_by_kind(optimizer, trainable)
+    for kind, variables in slots.items():
+        for variable, slot in zip(trainable, variables, strict=True):
+            yield f"optimizer/{kind}/{names[variable.ref()]}", slot
+    found = {id(slot) for variables in slots.values() for slot in variables}
     for variable in optimizer.variables:
-        kind, _, of = variable.name.removesuffix(":0").partition("/")
-        if of:
-            index = seen[kind]
-            seen[kind] += 1
-            yield f"optimizer/{kind}/{trainable[index] if index < len(trainable) else of}", variable
-        else:
-            yield f"optimizer/{kind}", variable
+        if id(variable) not in found:
+            yield f"optimizer/{variable.name.removesuffix(':0').rpartition('/')[2]}", variable
     # A rate that is a plain number is a variable of its own; one of a schedule follows from the step.
     if isinstance(optimizer._learning_rate, tf.Variable) and not _is_among(optimizer):
         yield "optimizer/learning_rate", optimizer._learning_rate
