@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -62,9 +62,9 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
         if keep_masks and name in masks:
             continue
         value = arrays[name]
-        weight = _weight_of(name)
-        if weight in keep:
-            value = np.where(keep[weight], value, value.dtype.type(0))
+        mask = keep.get(_weight_of(name))
+        if mask is not None and mask.shape == value.shape:
+            value = np.where(mask, value, value.dtype.type(0))
         values[name] = value
     keras.backend.batch_set_value([(named[name], value) for name, value in values.items()])
     for name, value in zip(values, keras.backend.batch_get_value([named[name] for name in values]), strict=True):
@@ -92,9 +92,11 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
         for variable, slot in zip(trainable, variables, strict=True):
             yield f"optimizer/{kind}/{names[variable.ref()]}", slot
     found = {id(slot) for variables in slots.values() for slot in variables}
-    for variable in optimizer.variables:
-        if id(variable) not in found:
-            yield f"optimizer/{variable.name.removesuffix(':0').rpartition('/')[2]}", variable
+    others = [variable for variable in optimizer.variables if id(variable) not in found]
+    # Made in the first step, a variable's name begins with the optimizer's own; made before it, it does not.
+    prefix = f"{optimizer.name}/"
+    own = _unnumbered((variable.name.removeprefix(prefix), variable) for variable in others)
+    yield from ((f"optimizer/{name}", variable) for name, variable in own)
     # A rate that is a plain number is a variable of its own; one of a schedule follows from the step.
     if isinstance(optimizer._learning_rate, tf.Variable) and not _is_among(optimizer):
         yield "optimizer/learning_rate", optimizer._learning_rate
@@ -116,12 +118,13 @@ def _weights(model: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(layer, Masked)
         for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
     }
+    yield from _unnumbered((variable.name, variable) for variable in model.weights if id(variable) not in held)
+
+
+def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     seen: Counter[str] = Counter()
-    for variable in model.weights:
-        if id(variable) in held:
-            continue
-        parts = variable.name.removesuffix(":0").split("/")
-        name = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
+    for full, variable in named:
+        name = "/".join(re.sub(r"_\d+$", "", part) for part in full.removesuffix(":0").split("/"))
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name}#{seen[name]}", variable
 

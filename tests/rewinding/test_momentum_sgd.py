@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+import tf_lottery as tl
+from tf_lottery.lazy_tf import keras, tf
+
+RATES = [0.1, 0.1, 0.01, 0.01, 0.1, 0.001]
+GRADIENTS = [1.0, -2.0, 0.5, 4.0, 1.0, -1.0]
+
+
+def by_hand(nesterov):
+    """TensorFlow 1: a <- 0.9 a + g; w <- w - rate a, or with Nesterov w <- w - rate (g + 0.9 a)."""
+    weight, buffer = 1.0, 0.0
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        buffer = 0.9 * buffer + gradient
+        weight -= rate * (gradient + 0.9 * buffer if nesterov else buffer)
+    return weight
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_steps_under_a_changing_rate_are_tensorflow_1s(nesterov):
+    optimizer = tl.MomentumSGD(0.1, momentum=0.9, nesterov=nesterov)
+    weight = tf.Variable(1.0)
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        optimizer.learning_rate = rate
+        optimizer.apply_gradients([(tf.constant(gradient), weight)])
+    assert float(weight) == pytest.approx(by_hand(nesterov), rel=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_keras_own_sgd_is_the_same_at_a_constant_rate_and_another_at_a_drop(nesterov):
+    def end(optimizer, rates):
+        weight = tf.Variable(1.0)
+        for rate, gradient in zip(rates, GRADIENTS, strict=True):
+            optimizer.learning_rate = rate
+            optimizer.apply_gradients([(tf.constant(gradient), weight)])
+        return float(weight)
+
+    def both(rates):
+        settings = {"momentum": 0.9, "nesterov": nesterov}
+        return end(tl.MomentumSGD(0.1, **settings), rates), end(keras.optimizers.SGD(0.1, **settings), rates)
+
+    ours, theirs = both([0.1] * 6)
+    assert ours == pytest.approx(theirs, abs=1e-6)  # of terms up to 0.4, summed in another order
+    ours, theirs = both(RATES)
+    assert abs(ours - theirs) > 1e-2
+
+
+def test_rows_of_an_embedding_that_a_step_does_not_see_move_by_momentum():
+    dense, sparse = tf.Variable(tf.ones([4, 2])), tf.Variable(tf.ones([4, 2]))
+    one, two = tl.MomentumSGD(0.1), tl.MomentumSGD(0.1)
+    for rows in ([0, 2, 2], [1]):
+        values = tf.ones([len(rows), 2])
+        slices = tf.IndexedSlices(values, tf.constant(rows), dense_shape=tf.constant([4, 2]))
+        two.apply_gradients([(slices, sparse)])
+        one.apply_gradients([(tf.math.unsorted_segment_sum(values, rows, 4), dense)])
+    assert np.allclose(dense.numpy(), sparse.numpy(), rtol=1e-6)
+
+
+def test_it_is_loaded_by_name_and_refuses_a_momentum_of_one():
+    optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, tl.MomentumSGD)
+    assert again.get_config() == optimizer.get_config()
+    with pytest.raises(ValueError, match="momentum 1"):
+        tl.MomentumSGD(momentum=1)
