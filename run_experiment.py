@@ -20,18 +20,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import app, flags, logging
 
-from tf_lottery.checkpoint import DamagedCheckpointError
 from tf_lottery.datasets.dataset import DamagedDataError, MissingDataError
 from tf_lottery.datasets.registry import DATASETS
 from tf_lottery.datasets.registry import find as find_dataset
 from tf_lottery.experiments.cost import epochs_of, estimated_seconds
 from tf_lottery.experiments.executors.executor import Execution
+from tf_lottery.experiments.executors.local import WorkerDiedError
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.flagfiles import FlagfileError, expand
 from tf_lottery.experiments.grid import Grid
 from tf_lottery.experiments.interrupt import end_on_interrupt
 from tf_lottery.experiments.plan import Stage, plan
 from tf_lottery.experiments.progress import Progress, duration
+from tf_lottery.experiments.results_row import WrongDensityError
 from tf_lottery.experiments.store import Store, StoreError, explain, write_text
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
@@ -41,7 +42,10 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 
 FLAGS = flags.FLAGS
 _HERE = Path(__file__).resolve().parent
-_SCHEDULES = {"one_shot": "prune once to the density", "iterative": "prune 20% of what is left, retrain, repeat"}
+_SCHEDULES = {
+    "one_shot": "prune once to the density",
+    "iterative": "prune 20% of what is left, retrain, repeat",
+}
 _DEFAULT_DENSITIES = {"one_shot": (0.512, 0.2097, 0.1074, 0.044), "iterative": (0.8**14,)}
 
 flags.DEFINE_list("strategy", ["weight_rewind"], "How the pruned network is retrained: " + ", ".join(TECHNIQUES) + ".")
@@ -57,7 +61,9 @@ flags.DEFINE_list(
     "t, how long to retrain; rewinding goes back to epoch T - t. Default: T, or 0.9 T for the strategies that rewind "
     "weights.",
 )
-flags.DEFINE_string("schedule", "iterative", "one_shot, or iterative: down by 20% of what is left to the smallest density.")
+flags.DEFINE_string(
+    "schedule", "iterative", "one_shot, or iterative: down by 20% of what is left to the smallest density."
+)
 flags.DEFINE_list("heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ".")
 flags.DEFINE_string("network", "lenet_300_100", "A network; NAME_x0.5 has half the units or filters.")
 flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + ".")
@@ -93,7 +99,7 @@ class UsageError(Exception):
 
 def main(argv: Sequence[str]) -> int:
     """Do what the flags say, and return the exit status."""
-    if FLAGS["verbosity"].using_default_value:
+    if not FLAGS["verbosity"].present:  # absl tells every INFO of a program unless told otherwise
         logging.set_verbosity(logging.WARNING)
     try:
         if len(argv) > 1:
@@ -112,7 +118,7 @@ def main(argv: Sequence[str]) -> int:
         return _run(stages, root, execution)
     except (UsageError, ValueError) as error:
         return _complain(error, status=2)
-    except (DamagedCheckpointError, DamagedDataError, MissingDataError, StoreError, RuntimeError) as error:
+    except (DamagedDataError, MissingDataError, StoreError, WorkerDiedError, WrongDensityError) as error:
         return _complain(error, status=1)
     except OSError as error:
         return _complain(explain(error, Path(FLAGS.output_dir)), status=1)
@@ -196,7 +202,10 @@ def _run(stages: Sequence[Stage], root: Path, execution: Execution) -> int:
     if todo:
         estimate = duration(estimated_seconds(todo, _results(stages, store)))
         found = f", {len(done)} are done" if done else ""
-        print(f"{len(stages)} stages{found}; {epochs_of(todo):g} epochs to train, about {estimate}", file=sys.stderr)
+        print(
+            f"{len(stages)} stages{found}; {epochs_of(todo):g} epochs to train, about {estimate}",
+            file=sys.stderr,
+        )
     end_on_interrupt(lambda: print("\nStopped. What is done is kept: run the same command to go on.", file=sys.stderr))
     results = EXECUTORS[FLAGS.executor](stages, store, execution, Progress(stages, done))
     return _report(stages, results, store, root)
@@ -268,8 +277,8 @@ def _listing() -> str:
             for name, data in DATASETS.items()
         },
         "recipes": {
-            name: f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {recipe.optimizer} {recipe.learning_rate:g}; "
-            f"{recipe.source}"
+            name: f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {recipe.optimizer} "
+            f"{recipe.learning_rate:g}; {recipe.source}"
             for name, recipe in RECIPES.items()
         },
         "executors": dict.fromkeys(EXECUTORS, ""),
@@ -293,7 +302,9 @@ def _help() -> str:
             text = textwrap.fill(f"{flag.help}{end}", 104, initial_indent=" " * 24, subsequent_indent=" " * 24)
             lines.append(f"  --{name:20}{text.lstrip()}")
         lines.append("")
-    lines.append("--flagfile=FILE reads flags from a file; a later flag replaces it. Lists take commas: --density=0.5,0.2")
+    lines.append(
+        "--flagfile=FILE reads flags from a file; a later flag replaces it. Lists take commas: --density=0.5,0.2"
+    )
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pandas as pd
@@ -79,7 +80,7 @@ def _apart(heights: Sequence[float], least: float) -> list[float]:
     """Return the heights moved as little as needed to be `least` apart, their order kept."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     placed = list(heights)
-    for below, above in zip(order[:-1], order[1:], strict=True):
+    for below, above in itertools.pairwise(order):
         placed[above] = max(placed[above], placed[below] + least)
     shift = sum(placed) / max(1, len(placed)) - sum(heights) / max(1, len(heights))
     return [height - shift for height in placed]

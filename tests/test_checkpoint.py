@@ -10,7 +10,9 @@ from tf_lottery import checkpoint
 from tf_lottery.checkpoint import DamagedCheckpointError
 
 arrays = hnp.arrays(
-    st.sampled_from([np.float32, np.int64, np.uint8]), hnp.array_shapes(min_dims=0, max_side=4), elements=st.integers(0, 9)
+    st.sampled_from([np.float32, np.int64, np.uint8]),
+    hnp.array_shapes(min_dims=0, max_side=4),
+    elements=st.integers(0, 9),
 )
 
 

@@ -39,7 +39,8 @@ def write(path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[
     # Not every array is contiguous, and safetensors 0.8 writes the raw buffer of one that is not: wrong values.
     whole = {name: np.array(array, order="C", copy=None) for name, array in arrays.items()}
     text = json.dumps(metadata, sort_keys=True, allow_nan=False)
-    header = {"metadata": text, "sha256": _digest(whole, text)}
+    # One entry: safetensors writes several in any order, and equal checkpoints must be equal files.
+    header = {"tf_lottery": json.dumps({"metadata": text, "sha256": _digest(whole, text)})}
     content = safetensors.numpy.save(whole, metadata=header)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -75,7 +76,7 @@ def read(path: Path) -> tuple[Arrays, dict[str, Any]]:
 def _header(content: bytes) -> dict[str, str]:
     """Return the metadata of a safetensors file: 8 bytes of length, then JSON (the format's own definition)."""
     (length,) = struct.unpack("<Q", content[:8])
-    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
+    return dict(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["tf_lottery"]))
 
 
 def _digest(arrays: Mapping[str, npt.NDArray[Any]], text: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import tempfile
 from types import ModuleType
 from typing import Any
 
@@ -30,3 +32,24 @@ keras: Any = LazyModule("tf_keras")
 tfmot: Any = LazyModule("tensorflow_model_optimization")
 # The wrapper class is not among TF-MOT's public names.
 tfmot_wrapper: Any = LazyModule("tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper")
+
+
+def import_quietly() -> None:
+    """Import all three now, without the notes that TensorFlow writes past every logger; if it fails, with them."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            # Asking for devices is what makes it say that there is no GPU.
+            len(tf.config.list_physical_devices())
+            for module in (keras, tfmot, tfmot_wrapper):
+                importlib.import_module(module.__name__)
+        except BaseException:
+            os.dup2(saved, 2)
+            notes.seek(0)
+            sys.stderr.write(notes.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -14,7 +14,17 @@ COLUMNS = (
     *("test_loss", "validation_loss", "dense_flops", "kept_weights", "prunable_weights", "epochs", "recipe"),
     *("training", "seed", "environment", "stage"),
 )
-_TEXT = ("network", "dataset", "heuristic", "schedule", "technique", "recipe", "training", "environment", "stage")
+_TEXT = (
+    "network",
+    "dataset",
+    "heuristic",
+    "schedule",
+    "technique",
+    "recipe",
+    "training",
+    "environment",
+    "stage",
+)
 
 # What the authors call what (their code, vision/plot and gnmt/plot).
 _TECHNIQUES = {
@@ -39,7 +49,17 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     done = [dict(row) for row in rows if row.get("status") == "done"]
     frame = pd.DataFrame(done).reindex(columns=list(COLUMNS))
-    order = ["network", "dataset", "training", "seed", "trial", "technique", "heuristic", "schedule", "retrain_epochs"]
+    order = [
+        "network",
+        "dataset",
+        "training",
+        "seed",
+        "trial",
+        "technique",
+        "heuristic",
+        "schedule",
+        "retrain_epochs",
+    ]
     return frame.sort_values([*order, "density"], ascending=[True] * len(order) + [False], ignore_index=True)
 
 
@@ -70,7 +90,11 @@ def published(pruned: Path, dense: Path) -> pd.DataFrame:
             networks is there twice in the authors' file, and counts once here.
     """
     ours = pd.read_csv(pruned).rename(
-        columns={"retrain_time": "retrain_epochs", "test_acc": "test_accuracy", "val_acc": "validation_accuracy"}
+        columns={
+            "retrain_time": "retrain_epochs",
+            "test_acc": "test_accuracy",
+            "val_acc": "validation_accuracy",
+        }
     )
     ours["technique"] = ours.pop("retrain_method").map(_TECHNIQUES)
     ours["heuristic"] = ours.pop("prune_method").map(_HEURISTICS)
@@ -107,7 +131,9 @@ def best_retraining(frame: pd.DataFrame) -> pd.DataFrame:
     """
     cell = ["network", "dataset", "training", "seed", "heuristic", "schedule", "technique", "density"]
     medians = frame.groupby([*cell, "retrain_epochs"], dropna=False).validation_accuracy.median().reset_index()
-    medians = medians.sort_values([*cell, "validation_accuracy", "retrain_epochs"], ascending=[True] * 8 + [False, True])
+    medians = medians.sort_values(
+        [*cell, "validation_accuracy", "retrain_epochs"], ascending=[True] * 8 + [False, True]
+    )
     best = medians.drop_duplicates(cell)[[*cell, "retrain_epochs"]]
     return frame.merge(best, on=[*cell, "retrain_epochs"])
 

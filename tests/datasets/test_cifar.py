@@ -22,7 +22,10 @@ def dataset():
 def batches():
     generator = np.random.default_rng(0)
     return {
-        name: (generator.integers(0, 256, (BATCH, 32, 32, 3), np.uint8), generator.integers(0, 10, BATCH, np.uint8))
+        name: (
+            generator.integers(0, 256, (BATCH, 32, 32, 3), np.uint8),
+            generator.integers(0, 10, BATCH, np.uint8),
+        )
         for name in NAMES
     }
 

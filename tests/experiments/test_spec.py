@@ -37,7 +37,8 @@ def test_names_are_readable_and_do_not_change_between_versions():
 
 OTHER_VALUES = {
     "recipe": "other", "optimizer": "adam", "momentum": 0.8, "nesterov": True, "learning_rate": 0.2, "batch_size": 63,
-    "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298, "network": "resnet20", "dataset": "mnist",
+    "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298, "network": "resnet20",
+    "dataset": "mnist",
     "seed": 1, "trial": 2, "numerical_format": 2, "training": replace(TRAINING, epochs=31), "heuristic": "random",
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,
     "parent": replace(DENSE, trial=2),
@@ -68,7 +69,11 @@ def test_densities_that_differ_in_the_last_bit_are_one():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"density": 0}, "density 0.0"), ({"density": 1.2}, "density 1.2"), ({"retrain_epochs": 31}, "at most T = 30")],
+    [
+        ({"density": 0}, "density 0.0"),
+        ({"density": 1.2}, "density 1.2"),
+        ({"retrain_epochs": 31}, "at most T = 30"),
+    ],
 )
 def test_a_spec_that_cannot_be_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
@@ -124,7 +129,8 @@ def test_a_plan_has_every_stage_once_parents_first_and_the_rewind_points_that_ch
 
 def test_a_last_level_alone_plans_its_whole_chain():
     grid = Grid(
-        network="lenet_300_100", dataset="digits", training=TRAINING, heuristics=("global_magnitude",), schedule="iterative",
+        network="lenet_300_100", dataset="digits", training=TRAINING, heuristics=("global_magnitude",),
+        schedule="iterative",
         techniques=("lr_rewind",), densities=(0.2,), retrain_epochs=(), trials=1, seed=0,
     )  # fmt: skip
     last = list(grid.specs())[-1]
@@ -151,8 +157,15 @@ def test_iterative_levels_fall_by_at_most_a_fifth_and_reach_what_is_asked(densit
 
 def test_the_default_retraining_is_t_and_for_rewound_weights_the_end_of_the_safe_zone():
     grid = Grid(
-        network="lenet_300_100", dataset="digits", training=TRAINING, heuristics=("global_magnitude",), schedule="one_shot",
+        network="lenet_300_100", dataset="digits", training=TRAINING, heuristics=("global_magnitude",),
+        schedule="one_shot",
         techniques=tuple(TECHNIQUES), densities=(0.5,), retrain_epochs=(), trials=1, seed=0,
     )  # fmt: skip
     found = {spec.technique: spec.retrain_epochs for spec in grid.specs() if isinstance(spec, RetrainSpec)}
-    assert found == {"fine_tune": 30, "lr_rewind": 30, "reinit": 30, "weight_rewind": 27, "low_lr_weight_rewind": 27}
+    assert found == {
+        "fine_tune": 30,
+        "lr_rewind": 30,
+        "reinit": 30,
+        "weight_rewind": 27,
+        "low_lr_weight_rewind": 27,
+    }

@@ -89,5 +89,6 @@ def test_a_file_where_the_store_should_be_is_one_clear_message(tmp_path):
 def test_an_error_of_the_file_system_says_what_where_and_what_to_do(tmp_path):
     told = explain(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
     assert told == (
-        f"cannot use {tmp_path}: No space left on device. The disk is full: free some space, and run the same command again."
+        f"cannot use {tmp_path}: No space left on device. The disk is full: free some space, "
+        "and run the same command again."
     )

@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 
 from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.plan import Stage, plan
-from tf_lottery.experiments.store import ParentLostError, Store
 from tf_lottery.experiments.spec import RetrainSpec, TrainSpec
+from tf_lottery.experiments.store import ParentLostError, Store
 from tf_lottery.networks.recipes import resolve
 
 DENSE = TrainSpec(
-    network="lenet_300_100", dataset="digits", training=resolve("lenet_digits", examples=1297), seed=0, trial=1
+    network="lenet_300_100",
+    dataset="digits",
+    training=resolve("lenet_digits", examples=1297),
+    seed=0,
+    trial=1,
 )
 
 
@@ -55,7 +59,10 @@ def nothing(*_):
     pass
 
 
-@given(st.sets(st.sampled_from([stage.name for stage in STAGES])), st.sets(st.sampled_from([A.name, B.name, C.name])))
+@given(
+    st.sets(st.sampled_from([stage.name for stage in STAGES])),
+    st.sets(st.sampled_from([A.name, B.name, C.name])),
+)
 def test_every_stage_that_can_runs_once_and_lost_parents_are_done_again(tmp_path_factory, failing, losing):
     store = Store(tmp_path_factory.mktemp("runs"))
     runs = Runs(store, failing, losing)

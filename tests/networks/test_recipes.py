@@ -9,7 +9,8 @@ from tf_lottery.rewinding.schedules import Staircase
 
 # Rewind steps of the authors' CIFAR-10 checkpoints: 71,108 - ceil(390.625 t), and 0 for t = 182.
 REWIND_STEPS = {
-    10: 67_201, 30: 59_389, 50: 51_576, 70: 43_764, 90: 35_951, 110: 28_139, 130: 20_326, 150: 12_514, 170: 4_701, 182: 0,
+    10: 67_201, 30: 59_389, 50: 51_576, 70: 43_764, 90: 35_951, 110: 28_139, 130: 20_326, 150: 12_514, 170: 4_701,
+    182: 0,
 }  # fmt: skip
 
 
@@ -24,7 +25,12 @@ def test_the_cifar10_recipe_is_the_papers_to_the_step(paper):
     rates = Staircase(peak=paper.learning_rate, drops=paper.drops)(np.arange(paper.total_steps))
     # "Greater than": the boundary's own step still has the old rate.
     assert [(rates == np.float32(rate)).sum() for rate in (0.1, 0.01, 0.001)] == [35_547, 17_579, 17_982]
-    assert (paper.optimizer, paper.momentum, paper.nesterov, paper.batch_size) == ("momentum_sgd", 0.9, False, 128)
+    assert (paper.optimizer, paper.momentum, paper.nesterov, paper.batch_size) == (
+        "momentum_sgd",
+        0.9,
+        False,
+        128,
+    )
     assert paper.l2 == 2e-4
 
 
@@ -34,7 +40,10 @@ def test_rewind_steps_are_those_of_the_authors(paper, t, step):
 
 
 @given(
-    name=st.sampled_from(sorted(RECIPES)), examples=st.integers(100, 5_000), epochs=st.integers(1, 40), batch=st.integers(1, 99)
+    name=st.sampled_from(sorted(RECIPES)),
+    examples=st.integers(100, 5_000),
+    epochs=st.integers(1, 40),
+    batch=st.integers(1, 99),
 )
 def test_epochs_end_in_order_at_every_rewind_step_and_at_the_end(name, examples, epochs, batch):
     training = resolve(name, examples=examples, epochs=epochs, batch_size=batch)
@@ -54,7 +63,11 @@ def test_every_network_has_a_recipe_for_every_dataset(network, dataset):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"epochs": -1}, "--epochs=-1"), ({"batch_size": 101}, "--batch_size=101: expected 1 to 100"), ({"batch_size": -3}, "-3")],
+    [
+        ({"epochs": -1}, "--epochs=-1"),
+        ({"batch_size": 101}, "--batch_size=101: expected 1 to 100"),
+        ({"batch_size": -3}, "-3"),
+    ],
 )
 def test_values_out_of_range_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -44,7 +44,11 @@ def test_the_published_iterative_counts(level, resnet20, resnet56, resnet50):
     for _ in range(level):
         multiplied *= 0.8  # as the published data have it: 0.6400000000000001
     for density in (0.8**level, multiplied):
-        assert [kept_count(n, density) for n in (RESNET20, RESNET56, RESNET50)] == [resnet20, resnet56, resnet50]
+        assert [kept_count(n, density) for n in (RESNET20, RESNET56, RESNET50)] == [
+            resnet20,
+            resnet56,
+            resnet50,
+        ]
 
 
 @given(total=st.integers(1, 400), hundredths=st.integers(1, 100))

@@ -64,7 +64,13 @@ def test_flops_count_zero_weights_as_nothing(model):
 
 def test_convolutions_cost_an_addition_for_each_position():
     made = tl.prunable(
-        keras.Sequential([layers.Conv2D(4, 3, use_bias=False, input_shape=(8, 8, 2)), layers.BatchNormalization(), layers.ReLU()])
+        keras.Sequential(
+            [
+                layers.Conv2D(4, 3, use_bias=False, input_shape=(8, 8, 2)),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+            ]
+        )
     )
     assert flops(made).dense == 36 * (72 + 4 * 4)
     kept = tl.prune(made, 0.25).kept

@@ -42,7 +42,8 @@ def compiled(optimizer, **settings):
 def violations(model):
     """Return how many masked weights are not the bytes of +0.0."""
     return sum(
-        int((weight.numpy().view(np.uint32)[mask.numpy() == 0] != 0).sum()) for _, weight, mask in prunable_kernels(model)
+        int((weight.numpy().view(np.uint32)[mask.numpy() == 0] != 0).sum())
+        for _, weight, mask in prunable_kernels(model)
     )
 
 
@@ -113,7 +114,7 @@ def test_masks_hold_in_a_custom_training_loop():
     def step(x, y):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=True)))
-        model.optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
+        model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
 
     for _ in range(3):
         step(X[:32], Y[:32])

@@ -33,7 +33,11 @@ def test_every_heuristic_keeps_its_count_and_pruned_weights_never_come_back(heur
 @given(arrays=kernels, density=st.integers(5, 100))
 def test_global_magnitude_never_drops_a_larger_weight_than_it_keeps(arrays, density):
     masks = choose(
-        arrays, [np.ones(a.shape, np.uint8) for a in arrays], density / 100, heuristic="global_magnitude", seed=0
+        arrays,
+        [np.ones(a.shape, np.uint8) for a in arrays],
+        density / 100,
+        heuristic="global_magnitude",
+        seed=0,
     )
     kept = np.concatenate([np.abs(a[m == 1]) for a, m in zip(arrays, masks, strict=True)])
     dropped = np.concatenate([np.abs(a[m == 0]) for a, m in zip(arrays, masks, strict=True)])

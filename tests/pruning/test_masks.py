@@ -8,7 +8,9 @@ from tf_lottery.pruning.masks import keep_highest
 
 # Four distinct values: almost every draw has ties at the border, where thresholds go wrong.
 scores = st.lists(
-    hnp.arrays(np.float32, hnp.array_shapes(max_side=4), elements=st.sampled_from([-np.inf, 0, 1, 2])), min_size=1, max_size=4
+    hnp.arrays(np.float32, hnp.array_shapes(max_side=4), elements=st.sampled_from([-np.inf, 0, 1, 2])),
+    min_size=1,
+    max_size=4,
 )
 
 

@@ -162,11 +162,11 @@ def test_a_subclassed_model_an_unbuilt_one_and_no_model_get_an_error_that_says_w
 
     mine = Mine()
     mine(np.zeros((1, 3), np.float32))
-    with pytest.raises(ValueError, match="subclassed model.*functional"):
+    with pytest.raises(ValueError, match=r"subclassed model.*functional"):
         tl.prunable(mine)
     with pytest.raises(ValueError, match="no weights yet"):
         tl.prunable(keras.Sequential([layers.Dense(2)]))
-    with pytest.raises(TypeError, match="expected a Keras model, got builtins.int"):
+    with pytest.raises(TypeError, match=r"expected a Keras model, got builtins\.int"):
         tl.prunable(3)
     with pytest.raises(ValueError, match=r"has no masks. Expected one that tf_lottery.prunable"):
         tl.prune(sequential(), 0.5)
@@ -175,7 +175,12 @@ def test_a_subclassed_model_an_unbuilt_one_and_no_model_get_an_error_that_says_w
 def run(code, **environment):
     kept = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True, check=False, timeout=200
+        [sys.executable, "-c", code],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -12,9 +12,7 @@ layers = keras.layers
 
 @pytest.fixture
 def model():
-    made = keras.Sequential(
-        [layers.Dense(20, activation="relu", input_shape=(10,)), layers.Dense(15), layers.Dense(4)]
-    )
+    made = keras.Sequential([layers.Dense(20, activation="relu", input_shape=(10,)), layers.Dense(15), layers.Dense(4)])
     made = tl.prunable(made)
     made.compile(keras.optimizers.Adam(), "mse")
     made.fit(np.random.default_rng(0).normal(size=(64, 10)), np.zeros((64, 4)), verbose=0)
@@ -51,7 +49,7 @@ def test_pruned_weights_never_come_back_and_a_higher_density_is_refused(model):
         if before:
             assert all((masks[name] <= before[name]).all() for name in masks)
         before = masks
-    with pytest.raises(ValueError, match="cannot keep .* expected 0 to"):
+    with pytest.raises(ValueError, match=r"cannot keep .* expected 0 to"):
         tl.prune(model, 0.5)
 
 

@@ -22,7 +22,9 @@ def schedule():
 
 
 def network(units=8):
-    return keras.Sequential([layers.Dense(units, input_shape=(6,)), layers.BatchNormalization(), layers.ReLU(), layers.Dense(3)])
+    return keras.Sequential(
+        [layers.Dense(units, input_shape=(6,)), layers.BatchNormalization(), layers.ReLU(), layers.Dense(3)]
+    )
 
 
 OPTIMIZERS = {
@@ -45,7 +47,14 @@ def compiled(optimizer, units=8, **settings):
 
 def fit(model, *callbacks, initial_epoch=0, epochs=EPOCHS):
     model.fit(
-        X, Y, batch_size=16, shuffle=False, initial_epoch=initial_epoch, epochs=epochs, callbacks=list(callbacks), verbose=0
+        X,
+        Y,
+        batch_size=16,
+        shuffle=False,
+        initial_epoch=initial_epoch,
+        epochs=epochs,
+        callbacks=list(callbacks),
+        verbose=0,
     )
     return model
 
@@ -122,7 +131,13 @@ def test_lr_rewinding_replays_the_rates_step_for_step_and_leaves_the_optimizers_
         for epoch in (4, 1, 4):
             tl.prune(model, tl.density(model) * 0.8)
             before, again, grab = capture(model), Rates(), Grab()
-            fit(model, tl.LearningRateRewinding(points, epoch=epoch, rescale_velocity=False), again, grab, initial_epoch=epoch)
+            fit(
+                model,
+                tl.LearningRateRewinding(points, epoch=epoch, rescale_velocity=False),
+                again,
+                grab,
+                initial_epoch=epoch,
+            )
             assert again.seen == first.seen[epoch * BATCHES :]
             assert same(grab.state, before)  # weights, slots, statistics and count: nothing but the rate moves
         assert int(model.optimizer.iterations) == BATCHES * (EPOCHS + 2 + 5 + 2)
@@ -146,7 +161,13 @@ def test_both_work_with_a_rate_that_a_callback_sets_by_the_epoch(tmp_path):
         points = tl.RewindPoints(tmp_path / rewinding.__name__, epochs=[2])
         fit(model, points, keras.callbacks.LearningRateScheduler(by_epoch), first)
         again = Rates()
-        fit(model, rewinding(points, epoch=2), keras.callbacks.LearningRateScheduler(by_epoch), again, initial_epoch=2)
+        fit(
+            model,
+            rewinding(points, epoch=2),
+            keras.callbacks.LearningRateScheduler(by_epoch),
+            again,
+            initial_epoch=2,
+        )
         assert again.seen == first.seen[2 * BATCHES :]
 
 
@@ -170,7 +191,13 @@ def test_the_velocity_of_keras_sgd_is_rescaled_at_the_jump(tmp_path, rescale, sc
     extra = [] if scheduled else [drop]
     fit(model, points, *extra)
     before, grab = capture(model), Grab()
-    fit(model, *extra, tl.LearningRateRewinding(points, epoch=1, rescale_velocity=rescale), grab, initial_epoch=1)
+    fit(
+        model,
+        *extra,
+        tl.LearningRateRewinding(points, epoch=1, rescale_velocity=rescale),
+        grab,
+        initial_epoch=1,
+    )
     for name, value in before.items():
         factor = 100.0 if rescale and name.startswith("optimizer/momentums/") else 1.0
         assert np.allclose(grab.state[name], factor * value, rtol=1e-4) or name == "optimizer/learning_rate", name
@@ -194,17 +221,24 @@ def test_fit_that_begins_at_another_epoch_is_refused(tmp_path):
     points = tl.RewindPoints(tmp_path, epochs=[2])
     fit(model, points)
     for rewinding in (tl.WeightRewinding, tl.LearningRateRewinding):
-        with pytest.raises(ValueError, match="begins at epoch 0, but the training is rewound to epoch 2. Pass initial_epoch=2"):
+        with pytest.raises(
+            ValueError,
+            match=r"begins at epoch 0, but the training is rewound to epoch 2\. Pass initial_epoch=2",
+        ):
             fit(model, rewinding(points, epoch=2))
 
 
-def test_a_point_that_was_not_kept_of_another_model_or_optimizer_or_damaged_is_an_error_that_says_so(tmp_path):
+def test_a_point_that_was_not_kept_of_another_model_or_optimizer_or_damaged_is_an_error_that_says_so(
+    tmp_path,
+):
     model = compiled(keras.optimizers.SGD(0.1))
     points = tl.RewindPoints(tmp_path, epochs=[2])
     fit(model, points)
     with pytest.raises(MissingPointError, match=r"no rewind point of epoch 3 .* it has \[2\]"):
         fit(model, tl.WeightRewinding(points, epoch=3), initial_epoch=3)
-    with pytest.raises(PointMismatchError, match=r"another model: weights/dense/kernel has shape \(6, 8\) there and \(6, 9\)"):
+    with pytest.raises(
+        PointMismatchError, match=r"another model: weights/dense/kernel has shape \(6, 8\) there and \(6, 9\)"
+    ):
         fit(compiled(keras.optimizers.SGD(0.1), units=9), tl.WeightRewinding(points, epoch=2), initial_epoch=2)
     for rewinding in (tl.WeightRewinding, tl.LearningRateRewinding):
         with pytest.raises(PointMismatchError, match="kept with the optimizer SGD; the model has Adam"):

@@ -80,11 +80,15 @@ def test_the_compiled_loop_takes_the_same_steps_as_a_loop_by_hand(case):
         x = batches.normalise(batches.crop_and_flip(x, batch) if augmented else x, dataset)
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(splits.train.labels[batch[:, 0]], logits)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+                splits.train.labels[batch[:, 0]], logits
+            )
             loss += sum(model.losses)
         gradients = tape.gradient(loss, model.trainable_variables)
         for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            variable.assign_sub(rate * _update(training, slots.setdefault(variable.name, {}), gradient.numpy(), step + 1))
+            variable.assign_sub(
+                rate * _update(training, slots.setdefault(variable.name, {}), gradient.numpy(), step + 1)
+            )
         for kernel, mask in zip(kernels, held, strict=True):
             kernel.assign(kernel * mask)
 
@@ -155,7 +159,10 @@ def test_fresh_states_are_the_same_for_the_same_draws_and_under_the_mask():
     assert not np.array_equal(engine.state()["weights/stem_conv/kernel"], first["weights/stem_conv/kernel"])
     kept = prune(engine.model, 0.3).kept
     engine.put_fresh_state(DRAWS, keep_masks=True)
-    again, held = engine.state(), {name: value for name, value in engine.state().items() if name.startswith("masks/")}
+    again, held = (
+        engine.state(),
+        {name: value for name, value in engine.state().items() if name.startswith("masks/")},
+    )
     for name, value in first.items():
         if name.startswith("weights/"):
             mask = held.get(name.replace("weights/", "masks/"), np.ones(1))

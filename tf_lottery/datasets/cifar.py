@@ -1,4 +1,4 @@
-"""CIFAR-10 from its original archives, python or binary, packed or unpacked (format: cs.toronto.edu/~kriz/cifar.html)."""
+"""CIFAR-10 from its original archives, python or binary, packed or not (format: cs.toronto.edu/~kriz/cifar.html)."""
 
 from __future__ import annotations
 

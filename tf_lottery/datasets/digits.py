@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn: 1,797 images of 8x8 pixels, values 0 to 16 (UCI, Alpaydin & Kaynak 1998)."""
+"""Handwritten digits that come with scikit-learn: 1,797 images of 8x8 pixels, values 0 to 16 (UCI, 1998)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MNIST and its relatives, from IDX files (format: yann.lecun.com/exdb/mnist): gzipped or not, in any place searched."""
+"""MNIST and its relatives, from IDX files, gzipped or not (format: yann.lecun.com/exdb/mnist)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ import numpy.typing as npt
 from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Parts, Read, Split
 from tf_lottery.datasets.places import subfolders
 
-_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 _UNSIGNED_BYTES = 8  # the third byte of the magic number
 
 

@@ -39,7 +39,11 @@ class Grid:
         """Yield the networks to be reported: dense ones first, then each level of each technique."""
         for trial in range(1, self.trials + 1):
             dense = TrainSpec(
-                network=self.network, dataset=self.dataset, training=self.training, seed=self.seed, trial=trial
+                network=self.network,
+                dataset=self.dataset,
+                training=self.training,
+                seed=self.seed,
+                trial=trial,
             )
             yield dense
             for technique, heuristic in itertools.product(self.techniques, self.heuristics):

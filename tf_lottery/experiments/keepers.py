@@ -17,6 +17,7 @@ from tf_lottery.training.tensorboard_log import TensorBoardLog
 
 Metrics = dict[str, float]  # one epoch's row of metrics.csv
 
+METRICS = ("epoch", "step", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _NAMES = {
     "loss": "loss",
     "accuracy": "accuracy",
@@ -52,7 +53,7 @@ class Going:
 
 
 class EpochKeeper(keras.callbacks.Callback):
-    """At each epoch's end: the row of metrics, TensorBoard, progress, and now and then what a later run goes on from."""
+    """At each epoch's end: metrics, TensorBoard, progress, and now and then what a later run goes on from."""
 
     def __init__(
         self,
@@ -81,8 +82,9 @@ class EpochKeeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         step = self._ends[epoch + 1]
-        metrics: Metrics = {"epoch": epoch + 1, "step": step, "learning_rate": _digits(self._rates[step - 1])}
-        metrics |= {ours: _digits((logs or {})[theirs]) for theirs, ours in _NAMES.items()}
+        measured = {ours: _digits((logs or {})[theirs]) for theirs, ours in _NAMES.items()}
+        values = {"epoch": epoch + 1, "step": step, "learning_rate": _digits(self._rates[step - 1])} | measured
+        metrics: Metrics = {name: values[name] for name in METRICS}
         self._history.append(metrics)
         self._log.epoch(metrics)
         now = time.monotonic()

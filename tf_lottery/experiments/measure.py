@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from tf_lottery.experiments.results_row import environment_digest, identity
+from tf_lottery.experiments.results_row import WrongDensityError, environment_digest, identity
 from tf_lottery.experiments.spec import RetrainSpec, Spec
 from tf_lottery.pruning.flops import flops
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.prune import prunable_kernels
 from tf_lottery.training.engine import Engine
-
-
-class WrongDensityError(Exception):
-    """A network has more weights that are not zero than its density allows."""
 
 
 def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str, Any]) -> dict[str, Any]:

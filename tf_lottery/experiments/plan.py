@@ -50,6 +50,4 @@ def plan(specs: Iterable[Spec]) -> list[Stage]:
             specs_by_name.setdefault(ancestor.name, ancestor)
             if isinstance(ancestor, RetrainSpec) and (step := rewind_step(ancestor)) is not None:
                 points.setdefault(ancestor.dense.name, set()).add(step)
-    return [
-        Stage(spec=spec, rewind_points=tuple(sorted(points.get(name, ())))) for name, spec in specs_by_name.items()
-    ]
+    return [Stage(spec=spec, rewind_points=tuple(sorted(points.get(name, ())))) for name, spec in specs_by_name.items()]

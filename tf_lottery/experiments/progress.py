@@ -24,7 +24,7 @@ class Progress:
             stages: The whole plan.
             done: Names of those that are in the store already; they cost no time.
         """
-        self._count, self._ended = len(stages), 0
+        self._count, self._ended = len(stages), set[str]()
         self._done = set(done)
         self._epochs_left = {stage.name: float(stage.spec.epochs) for stage in stages if stage.name not in self._done}
         self._began: float | None = None  # when the first epoch ended: imports and compilation are over then
@@ -51,12 +51,12 @@ class Progress:
     def ended(self, stage: Stage, result: Mapping[str, Any]) -> None:
         """Tell that a stage is over, whoever did it."""
         self._close()
-        self._ended += 1
+        self._ended.add(stage.name)
         if stage.name in self._done:
             return  # found done: nothing happened
         self._epochs_left.pop(stage.name, None)
         self._begin_clock()
-        head = f"[{self._ended}/{self._count}] {_title(stage)}"
+        head = f"[{len(self._ended)}/{self._count}] {_title(stage)}"
         if result["status"] == "done":
             density = result["kept_weights"] / result["prunable_weights"]
             self._line(

@@ -14,6 +14,10 @@ from tf_lottery.experiments.spec import RetrainSpec, Spec
 from tf_lottery.networks.recipes import Training
 
 
+class WrongDensityError(Exception):
+    """A network has more weights that are not zero than its density allows."""
+
+
 def identity(spec: Spec) -> dict[str, Any]:
     """Return the columns that say which network this is."""
     dense = spec.dense
@@ -43,7 +47,16 @@ def training_digest(training: Training) -> str:
 
 def hparams(spec: Spec) -> dict[str, Any]:
     """Return what the HParams tab of TensorBoard shows as columns, of one type each."""
-    columns = ("network", "dataset", "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial")
+    columns = (
+        "network",
+        "dataset",
+        "heuristic",
+        "schedule",
+        "technique",
+        "density",
+        "retrain_epochs",
+        "trial",
+    )
     return {name: value for name, value in identity(spec).items() if name in columns}
 
 
@@ -52,10 +65,10 @@ def environment_digest(environment: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(dict(environment), sort_keys=True).encode()).hexdigest()[:8]
 
 
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of the same columns as CSV text, numbers to their last digit."""
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows of these columns as CSV text, numbers to their last digit."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -116,15 +116,18 @@ class RetrainSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain values, for people and for `spec.json`."""
-        return {"kind": "retrain", "digest": self.digest} | self._fields() | {
-            "parent": self.parent.name,
-            "dense": self.dense.to_json(),
-        }
+        return (
+            {"kind": "retrain", "digest": self.digest}
+            | self._fields()
+            | {
+                "parent": self.parent.name,
+                "dense": self.dense.to_json(),
+            }
+        )
 
     def _fields(self) -> dict[str, Any]:
         return {
-            name: getattr(self, name)
-            for name in ("heuristic", "schedule", "technique", "density", "retrain_epochs")
+            name: getattr(self, name) for name in ("heuristic", "schedule", "technique", "density", "retrain_epochs")
         }
 
 

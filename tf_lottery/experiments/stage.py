@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
 from tf_lottery.experiments.executors.executor import Execution
-from tf_lottery.experiments.keepers import EpochKeeper, Going, Metrics, PointKeeper, going_path
+from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
-from tf_lottery.experiments.spec import RetrainSpec, Spec, TrainSpec
+from tf_lottery.experiments.spec import Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
@@ -57,7 +57,7 @@ class StageRunner:
         try:
             result = self._train(stage, folder)
         except DivergedError as error:
-            logging.error("stage %s failed: %s", stage.name, error)
+            logging.info("stage %s failed: %s", stage.name, error)
             result = {"status": "failed", "message": str(error)} | identity(stage.spec)
         result["wall_seconds"] = round(time.monotonic() - started, 3)
         self._store.commit(stage.name, result)
@@ -101,7 +101,7 @@ class StageRunner:
         finally:
             log.close()
         checkpoint.write(folder / "final.safetensors", engine.state(), {"stage": stage.name, "step": len(rates)})
-        write_text(folder / "metrics.csv", to_csv(going.history))
+        write_text(folder / "metrics.csv", to_csv(going.history, METRICS))
         return result
 
     def _start(self, engine: Engine, spec: Spec, draws: Draws) -> None:

@@ -1,10 +1,10 @@
 """The run store: one folder per stage, there as a whole or not at all.
 
-    <root>/format.json                        the version of this layout
-    <root>/stages/<name>/                     a stage that is done: result.json, spec.json, metrics.csv,
-                                              final.safetensors, points/step_*.safetensors, TensorBoard events
-    <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
-    <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it
+<root>/format.json                        the version of this layout
+<root>/stages/<name>/                     a stage that is done: result.json, spec.json, metrics.csv,
+                                          final.safetensors, points/step_*.safetensors, TensorBoard events
+<root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
+<root>/locks/<name>.lock                  held by the process that works on the stage; dies with it
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class Store:
             if not (path := folder.with_name(f".{folder.name}.damaged_{number}")).exists()
         )
         logging.warning("%s. Set aside as %s; the stage is done again.", why, aside)
-        with _ignoring_absence():
+        with suppress(FileNotFoundError):
             folder.rename(aside)
 
     def set_point_aside(self, path: Path, why: str) -> None:
@@ -194,11 +194,3 @@ def explain(error: OSError, path: Path) -> str:
         errno.EISDIR: "A folder is where a file should be: move it away or choose another --output_dir",
     }.get(error.errno or 0, "Mend that, or choose another --output_dir")
     return f"cannot use {where}: {error.strerror or error}. {what_to_do}, and run the same command again."
-
-
-@contextmanager
-def _ignoring_absence() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        pass

@@ -1,4 +1,4 @@
-"""LeNet-300-100: two hidden dense layers (LeCun et al. 1998), as in Han et al. 2015 and the Lottery Ticket Hypothesis."""
+"""LeNet-300-100: two hidden dense layers, as in LeCun et al. 1998, Han et al. 2015, Frankle & Carbin 2019."""
 
 from __future__ import annotations
 

@@ -58,11 +58,8 @@ def _cost(layer: Any, output_shape: Any) -> tuple[int, int]:
     """Return the FLOPs of one layer, dense and effective."""
     layers = keras.layers
     outputs = math.prod(size or 1 for size in output_shape[1:]) if isinstance(output_shape, tuple) else 0
-    fixed = 0
-    if isinstance(layer, layers.BatchNormalization | layers.ReLU):
-        fixed = 2 * outputs
-    elif getattr(layer, "activation", None) is keras.activations.relu:
-        fixed = 2 * outputs
+    rectifies = isinstance(layer, layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu
+    fixed = 2 * outputs if rectifies or isinstance(layer, layers.BatchNormalization) else 0
     if type(layer) is layers.Dense:
         each = 2 * outputs // layer.units
         fixed += outputs if layer.use_bias else 0

@@ -30,10 +30,14 @@ class Heuristic:
 
 HEURISTICS: Mapping[str, Heuristic] = {
     "global_magnitude": Heuristic(
-        criterion="magnitude", scope="global", meaning="the smallest weights of the whole network go (the paper's)"
+        criterion="magnitude",
+        scope="global",
+        meaning="the smallest weights of the whole network go (the paper's)",
     ),
     "layer_magnitude": Heuristic(
-        criterion="magnitude", scope="layer", meaning="the smallest weights of each layer go, each to the density"
+        criterion="magnitude",
+        scope="layer",
+        meaning="the smallest weights of each layer go, each to the density",
     ),
     "random": Heuristic(criterion="random", scope="global", meaning="weights go at random, over the whole network"),
 }

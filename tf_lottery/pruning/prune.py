@@ -112,9 +112,7 @@ def set_masks(model: Any, new: Mapping[str, Mask]) -> None:
             variable.assign(tf.where(mask != 0, variable, tf.zeros_like(variable)))
 
 
-def prune(
-    model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0
-) -> PruneReport:
+def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
     Weights and optimizer slots that are not kept become 0 and stay 0. Pruned weights never come back, so iterative

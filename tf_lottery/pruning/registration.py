@@ -11,7 +11,7 @@ _MODULES = ("tf_lottery.pruning.wrapper",)
 
 
 def register(*modules: str) -> None:
-    """Import these modules and the wrapper's when, or now if, `tf_keras` is imported; TensorFlow is not imported here."""
+    """Import these modules and the wrapper's when `tf_keras` is imported, or now if it was already."""
 
     def load(_: Any) -> None:
         for module in (*_MODULES, *modules):

@@ -16,8 +16,6 @@ from tf_lottery.pruning.slots import slots_by_kind
 from tf_lottery.pruning.wrapper import Masked
 
 
-
-
 class PointMismatchError(ValueError):
     """A state of another model or another optimizer."""
 
@@ -53,10 +51,8 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
     named = dict(_variables(model))
     _compare(named, arrays)
     masks = {name: variable for name, variable in named.items() if name.startswith("masks/")}
-    keep = {
-        name.removeprefix("masks/"): np.asarray(variable if keep_masks else arrays[name]) != 0
-        for name, variable in masks.items()
-    }
+    # A state under its own masks goes back as it is: slots may be nonzero where weights are masked.
+    keep = {name.removeprefix("masks/"): variable.numpy() != 0 for name, variable in masks.items() if keep_masks}
     values = {}
     for name in named:
         if keep_masks and name in masks:

@@ -47,6 +47,8 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="rewound", steps=_last, meaning="weights of epoch T - t, the last learning rate"
     ),
     "reinit": Technique(
-        weights="fresh", steps=_all_then_last, meaning="fresh weights under the mask, T epochs plus t at the last rate"
+        weights="fresh",
+        steps=_all_then_last,
+        meaning="fresh weights under the mask, T epochs plus t at the last rate",
     ),
 }

@@ -44,5 +44,5 @@ def check_first_epoch(found: int, expected: int) -> None:
     if found != expected:
         raise ValueError(
             f"fit begins at epoch {found}, but the training is rewound to epoch {expected}. Pass "
-            f"initial_epoch={expected} to fit, so that it trains the epochs that are left and callbacks see their numbers."
+            f"initial_epoch={expected} to fit, so that it trains the epochs that are left."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 from collections.abc import Sequence
@@ -141,7 +142,7 @@ class Engine:
         pairs = []
         for begin, end in zip(ends[first_epoch:-1], ends[first_epoch + 1 :], strict=True):
             marks = np.linspace(0, end - begin, calls + 1).round().astype(int)
-            pairs += [(int(a), int(b - a)) for a, b in zip(marks[:-1], marks[1:], strict=True)]
+            pairs += [(int(a), int(b - a)) for a, b in itertools.pairwise(marks)]
         watch = _Epochs(self._loop, ends, rates, draws, self._training, self._dataset)
         self._loop.fit(
             chunks(pairs),
@@ -161,9 +162,7 @@ class Engine:
         return Evaluation(loss=float(loss), accuracy=round(accuracy * examples) / examples)
 
     def _build(self) -> Any:
-        return self._network.build(
-            shape=self._dataset.shape, classes=self._dataset.classes, l2=self._training.l2
-        )
+        return self._network.build(shape=self._dataset.shape, classes=self._dataset.classes, l2=self._training.l2)
 
     def _calls_per_epoch(self) -> int:
         pixels = self._dataset.shape[0] * self._dataset.shape[1]

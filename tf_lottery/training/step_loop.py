@@ -143,7 +143,11 @@ class _HeldOut:
         """Return images, labels, and 1 for what counts, of one batch."""
         begin = index * self._size
         images = tf.slice(self._images, [begin, 0, 0, 0], [self._size, *self._images.shape[1:]])
-        return images, tf.slice(self._labels, [begin], [self._size]), tf.slice(self._counts, [begin], [self._size])
+        return (
+            images,
+            tf.slice(self._labels, [begin], [self._size]),
+            tf.slice(self._counts, [begin], [self._size]),
+        )
 
 
 def _fill(split: Split, size: int) -> Split:

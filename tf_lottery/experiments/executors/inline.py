@@ -9,6 +9,7 @@ from tf_lottery.experiments.executors.executor import Execution, Reporter
 from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import Store
+from tf_lottery.lazy_tf import import_quietly
 
 
 def run_inline(
@@ -19,7 +20,8 @@ def run_inline(
 
     def run(stage: Stage) -> None:
         if not runner:
-            from tf_lottery.experiments.stage import StageRunner  # imports TensorFlow
+            import_quietly()
+            from tf_lottery.experiments.stage import StageRunner  # what it imports imports TensorFlow
 
             runner.append(StageRunner(store, execution, reporter.epoch))
         runner[0].run(stage)

@@ -17,6 +17,7 @@ from tf_lottery.experiments.executors.inline import run_inline
 from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import Store, StoreError, explain
+from tf_lottery.lazy_tf import import_quietly, tf
 
 
 class WorkerDiedError(Exception):
@@ -86,8 +87,7 @@ def _end_with_parent() -> None:
 
 
 def _share_cores(workers: int) -> None:
-    from tf_lottery.lazy_tf import tf
-
+    import_quietly()
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

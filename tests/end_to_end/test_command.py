@@ -1,0 +1,146 @@
+"""What a user types and sees."""
+
+import re
+import time
+
+import pandas as pd
+import pytest
+
+REQUIRED = (
+    "network,dataset,heuristic,schedule,technique,density,retrain_epochs,trial,test_accuracy,validation_accuracy,"
+    "flops,search_cost"
+)
+
+
+@pytest.mark.parametrize("flag", ["--help", "--helpshort", "-h", "--list", "--dry_run"])
+def test_asking_is_quick_does_not_import_tensorflow_and_ends_well(run, flag):
+    began = time.monotonic()
+    out, _ = run(flag, tensorflow=False)
+    assert time.monotonic() - began < 10  # 0.5 s on a machine that does nothing else
+    assert len(out.splitlines()) > 15
+    assert max(map(len, out.splitlines())) < 200
+    assert [path.name for path in run.folder.iterdir()] == ["no_tensorflow"]  # and makes nothing
+
+
+def test_help_names_every_flag(run, tools):
+    out, _ = run("--help", tensorflow=False)
+    defined = re.findall(
+        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "run_experiment.py").read_text(), re.MULTILINE
+    )
+    assert len(defined) > 20
+    for flag in defined:
+        assert f"--{flag} " in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--strategy=weight_rewnd"], "unknown strategy 'weight_rewnd'. Did you mean 'weight_rewind'?"),
+        (["--dataset=fasion_mnist"], "Did you mean 'fashion_mnist'?"),
+        (["--network=resnt20"], "Did you mean 'resnet20'?"),
+        (["--heuristic=global"], "unknown heuristic 'global'."),
+        (["--schedule=iterativ"], "Did you mean 'iterative'?"),
+        (["--executor=locl"], "Did you mean 'local'?"),
+        (["--recipe=lenet_digit"], "Did you mean 'lenet_digits'?"),
+        (["--jit=yes"], "Known: auto, off, on"),
+        (["--densty=0.5"], "Did you mean: density"),
+        (["--density=0.5,1.5"], "--density=1.5: expected a number above 0, at most 1"),
+        (["--density=half"], "--density=half: expected a number"),
+        (["--retrain_epochs=31"], "--retrain_epochs=31: expected a number above 0, at most 30"),
+        (["--retrain_epochs=0"], "--retrain_epochs=0"),
+        (["--trials=0"], "--trials=0: expected 1 or more"),
+        (["--epochs=0"], "--epochs=0: expected 1 or more"),
+        (["--batch_size=2000"], "--batch_size=2000: expected 1 to 1297"),
+        (["--learning_rate=-1"], "--learning_rate=-1.0: expected"),
+        (["--workers=0"], "--workers=0"),
+        (["--trials=three"], "--trials"),
+        (["--strategy="], "--strategy is empty"),
+        (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
+        (["--flagfile=flags/quikstart.flags"], "Did you mean 'flags/quickstart.flags'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_flag_is_one_clear_line_before_anything_runs(run, flags, message):
+    out, err = run(*flags, status=2, tensorflow=False)
+    assert message in err
+    assert out == ""
+    assert len(err.strip().splitlines()) <= 2
+    assert [path.name for path in run.folder.iterdir()] == ["no_tensorflow"]
+
+
+def test_missing_data_are_said_at_once_with_the_places_and_both_ways(run):
+    _, err = run("--dataset=cifar10", "--network=resnet8", status=1, tensorflow=False, HOME=str(run.folder))
+    for words in (
+        "no data of cifar10",
+        "/usr/share/datasets",
+        "--data_dir",
+        "TF_LOTTERY_DATA_DIR",
+        "--download",
+    ):
+        assert words in err
+
+
+def test_a_run_prints_a_table_and_where_everything_is(whole, tools):
+    output, out, _ = whole
+    for words in (
+        "technique",
+        "density",
+        "compression",
+        "change [pp]",
+        "retrain epochs",
+        "search cost",
+        "1.56x",
+    ):
+        assert words in out
+    assert "out/results.csv" in out
+    assert "--logdir out/stages" in out
+    table = pd.read_csv(output / "results.csv")
+    assert ",".join(table.columns).startswith(REQUIRED)
+    assert len(table) == tools.stages
+    dense = table[table.technique == "dense"]
+    assert dense.density.tolist() == [1.0]
+    assert (table.kept_weights / table.prunable_weights - table.density).abs().max() < 1 / table.prunable_weights.min()
+    for ending in ("png", "svg", "csv"):
+        assert (
+            output / f"figures/accuracy-digits-lenet_300_100_x0.1-iterative-global_magnitude.{ending}"
+        ).stat().st_size > 100
+    assert f"{output.name}/figures/accuracy-digits-lenet_300_100_x0.1-iterative-global_magnitude.png" in out
+
+
+def test_the_second_run_trains_nothing_and_prints_the_same(whole, tools):
+    output, out, _ = whole
+    runner = tools.Runner.__new__(tools.Runner)
+    runner.folder, runner.without_tensorflow = output.parent, output.parent / "no_tensorflow"
+    before = tools.bytes_of(output)
+    again, _ = runner(*tools.small, "--output_dir=out", tensorflow=False)
+    assert again == out
+    assert tools.bytes_of(output) == before
+    listed, _ = runner(*tools.small, "--output_dir=out", "--dry_run", tensorflow=False)
+    assert f"{tools.stages} stages, {tools.stages} done; 0 epochs to train" in listed
+
+
+def test_a_later_flag_replaces_a_flagfiles_from_any_folder(run):
+    out, _ = run(
+        "--flagfile=flags/quickstart.flags",
+        "--strategy=fine_tune",
+        "--trials=1",
+        "--dry_run",
+        tensorflow=False,
+    )
+    assert "fine_tune" in out
+    assert "lr_rewind" not in out
+    assert "trial_2" not in out
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_fails_alone_and_is_listed_at_the_end(run, tools):
+    flags = ["--network=lenet_300_100_x0.1", "--epochs=3", "--density=0.8", "--output_dir=out"]
+    _, err = run(*flags, "--learning_rate=1e20", "--trials=2", status=1)
+    assert err.count("the loss is not a finite number at step") == 4  # as it happens, and in the list
+    assert "2 stages failed, and 2 that build on them were not run" in err
+    assert "Try a smaller --learning_rate" in err
+    # What failed is a result too: it is not tried again without being told to, and others go on beside it.
+    out, err = run(*flags, "--learning_rate=1e20", "--trials=2", status=1, tensorflow=False)
+    assert "--retry_failed" in err
+    out, _ = run(*flags, "--trials=1")
+    assert "weight_rewind" in out

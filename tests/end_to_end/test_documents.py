@@ -1,0 +1,75 @@
+"""What the documents say exists, and the flagfiles plan what they say."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def documents(tools):
+    paths = [tools.root / "README.md", tools.root / "CONTRIBUTING.md", *(tools.root / "docs").glob("**/*.md")]
+    return {path: path.read_text() for path in paths}
+
+
+def test_every_path_and_link_in_the_documents_exists(tools, documents):
+    for path, text in documents.items():
+        named = re.findall(r"`((?:tf_lottery|paper_figures|tests|flags|docs)/[\w/.]*)`", text)
+        assert named or path.name != "architecture.md"
+        for name in named:
+            assert (tools.root / name).exists(), f"{path.name}: {name}"
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_architecture_names_every_folder_of_the_library(tools, documents):
+    text = documents[tools.root / "docs/architecture.md"]
+    for folder in (tools.root / "tf_lottery").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"tf_lottery/{folder.name}/" in text
+
+
+def test_every_flag_in_the_documents_is_one(tools, documents):
+    defined = re.findall(
+        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "run_experiment.py").read_text(), re.MULTILINE
+    )
+    known = {*defined, "help", "flagfile"}
+    for path, text in documents.items():
+        for line in text.splitlines():
+            if "tensorboard" not in line and "pip" not in line:
+                assert set(re.findall(r"(?<![\w-])--(\w+)", line)) <= known, f"{path.name}: {line}"
+
+
+def test_every_flagfile_opens_with_what_it_is_and_plans_its_stages(run, tools):
+    files = sorted((tools.root / "flags").glob("*.flags"))
+    assert {"quickstart.flags", "fashion_mnist_lenet.flags"} <= {file.name for file in files}
+    for file in files:
+        assert file.read_text().startswith("# ")
+        out, _ = run(f"--flagfile=flags/{file.name}", "--dry_run", tensorflow=False)
+        stages, epochs = re.search(r"(\d+) stages, 0 done; (\d+) epochs", out).groups()
+        assert f"{stages} stages, {int(epochs):,} epochs" in file.read_text()
+
+
+def test_the_readmes_python_runs_as_it_stands(tools, tmp_path):
+    code = re.search(r"```python\n(.*?)```", (tools.root / "README.md").read_text(), re.DOTALL)[1]
+    model = (
+        "import numpy as np, tf_lottery as tl\n"
+        "keras_model = tl.keras.Sequential([tl.keras.layers.Dense(20, activation='relu', input_shape=(6,)), "
+        "tl.keras.layers.Dense(3)])\n"
+        "keras_model.compile(tl.keras.optimizers.SGD(0.1, momentum=0.9), 'mse')\n"
+        "x, y = np.ones((32, 6)), np.ones((32, 3))\n"
+    )
+    code = code.replace("model.fit(", "model.fit(verbose=0, x=").replace("x=x, y", "x=x, y=y")
+    check = "assert abs(tl.density(model) - 0.8**7) < 0.02, tl.density(model)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", model + code + check],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "compressed bytes" in done.stdout
+    assert (tmp_path / "small.keras").exists()
