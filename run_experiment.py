@@ -221,12 +221,13 @@ def _report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: 
     if len(ours):
         print(tables.summary(ours).to_string(index=False))
     figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
+    logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
     tensorboard = Path(sys.executable).parent / "tensorboard"
     command = tensorboard if tensorboard.exists() else f"{sys.executable} -m tensorboard.main"
     print(f"\nresults      {root / 'results.csv'}")
     for figure in figures:
         print(f"figure       {figure} (and .svg, .csv)")
-    print(f"TensorBoard  {command} --logdir {store.stages}")
+    print(f"TensorBoard  {command} --logdir {logs.pop() if len(logs) == 1 else store.stages}")
     if ours.environment.nunique() > 1:
         print(
             "\nThe rows were made in several environments (column environment; each stage's result.json says which): "

@@ -93,7 +93,7 @@ def test_a_run_prints_a_table_and_where_everything_is(whole, tools):
     ):
         assert words in out
     assert "out/results.csv" in out
-    assert "--logdir out/stages" in out
+    assert "--logdir out/stages/digits/lenet_300_100_x0.1" in out
     table = pd.read_csv(output / "results.csv")
     assert ",".join(table.columns).startswith(REQUIRED)
     assert len(table) == tools.stages

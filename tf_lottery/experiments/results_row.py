@@ -47,17 +47,13 @@ def training_digest(training: Training) -> str:
 
 def hparams(spec: Spec) -> dict[str, Any]:
     """Return what the HParams tab of TensorBoard shows as columns, of one type each."""
-    columns = (
-        "network",
-        "dataset",
-        "heuristic",
-        "schedule",
-        "technique",
-        "density",
-        "retrain_epochs",
-        "trial",
-    )
-    return {name: value for name, value in identity(spec).items() if name in columns}
+    row, training = identity(spec), spec.dense.training
+    columns = ("technique", "density", "retrain_epochs", "schedule", "heuristic", "trial", "seed")
+    return {name: "none" if row[name] == "" else row[name] for name in columns} | {
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "learning_rate": training.learning_rate,
+    }
 
 
 def environment_digest(environment: Mapping[str, Any]) -> str:

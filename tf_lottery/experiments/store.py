@@ -58,6 +58,10 @@ class Store:
         """The folder of all stages, for TensorBoard."""
         return self.root / "stages"
 
+    def log_folder(self, dataset: str, network: str) -> Path:
+        """Return the folder to start TensorBoard on: runs are called trial_1/dense-... there."""
+        return self.stages / dataset / network
+
     def folder(self, name: str) -> Path:
         """Return the folder of a stage that is done."""
         return self.stages / name
@@ -89,8 +93,10 @@ class Store:
 
     def results(self) -> list[dict[str, Any]]:
         """Return the results of all stages that are done, of whichever plan."""
-        names = (str(path.parent.relative_to(self.stages)) for path in self.stages.glob("*/*/*/*/result.json"))
-        found = (self.result(name) for name in names if not name.endswith(".partial"))
+        # Damaged stages that were set aside begin with a dot.
+        folders = (path.parent for path in self.stages.glob("*/*/*/[!.]*/result.json"))
+        whole = (folder for folder in folders if folder.suffix != ".partial")
+        found = (self.result(str(folder.relative_to(self.stages))) for folder in whole)
         return [result for result in found if result is not None]
 
     def set_aside(self, name: str, why: str) -> None:
@@ -101,7 +107,7 @@ class Store:
             for number in range(1, 1_000_000)
             if not (path := folder.with_name(f".{folder.name}.damaged_{number}")).exists()
         )
-        logging.warning("%s. Set aside as %s; the stage is done again.", why, aside)
+        logging.warning("%s. Set aside as %s; the stage is done again.", why.rstrip("."), aside)
         with suppress(FileNotFoundError):
             folder.rename(aside)
 

@@ -47,12 +47,12 @@ class TensorBoardLog:
                 tf.summary.histogram(f"kept_weights/{layer}", kernels[name][mask != 0])
                 tf.summary.image(f"masks/{layer}", _picture(mask))
 
-    def result(self, flags: Mapping[str, Any], metrics: Mapping[str, float], *, step: int) -> None:
-        """Log the final metrics, and the flags that led to them for the HParams tab."""
+    def result(self, flags: Mapping[str, Any], metrics: Mapping[str, float], *, step: int, trial_id: str) -> None:
+        """Log the final metrics, and the flags that led to them for the HParams tab, under this name."""
         from tensorboard.plugins.hparams import api as hparams  # imports TensorFlow
 
         with self._writer.as_default(step=step):
-            hparams.hparams(dict(flags))
+            hparams.hparams(dict(flags), trial_id=trial_id)
             for name, value in metrics.items():
                 tf.summary.scalar(f"result/{name}", value)
 
@@ -62,7 +62,7 @@ class TensorBoardLog:
 
 
 def declare_hparams(folder: Path, flags: Mapping[str, Any], metrics: Mapping[str, str]) -> None:
-    """Declare the HParams tab's columns once, in the folder of all stages.
+    """Declare the HParams tab's columns once, in the folder that TensorBoard is started on.
 
     Args:
         folder: TensorBoard's log folder.
