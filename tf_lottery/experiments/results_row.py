@@ -46,13 +46,14 @@ def training_digest(training: Training) -> str:
 
 
 def hparams(spec: Spec) -> dict[str, Any]:
-    """Return what the HParams tab of TensorBoard shows as columns, of one type each."""
+    """Return what the HParams tab of TensorBoard shows as columns, of one type each.
+
+    The tab sorts columns by name and shows five of them at first.
+    """
     row, training = identity(spec), spec.dense.training
-    columns = ("technique", "density", "retrain_epochs", "schedule", "heuristic", "trial", "seed")
-    return {name: "none" if row[name] == "" else row[name] for name in columns} | {
-        "epochs": training.epochs,
-        "batch_size": training.batch_size,
-        "learning_rate": training.learning_rate,
+    return {name: row[name] for name in ("density", "retrain_epochs", "technique", "trial", "seed")} | {
+        "pruning": f"{row['schedule']} {row['heuristic']}".strip() or "none",
+        "run": f"{training.recipe}, {training.epochs} epochs, batch {training.batch_size}, {training.learning_rate:g}",
     }
 
 
