@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_lottery.pruning.masks import Kernel, Scores
 
-# kernel, random numbers of this pruning -> a score for each weight
+# kernel, random numbers of this pruning -> a score for each weight, in an array of its own
 Criterion = Callable[[Kernel, np.random.Generator], Scores]
 
 

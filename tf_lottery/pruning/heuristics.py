@@ -62,10 +62,10 @@ def choose(
     row = lookup("heuristic", HEURISTICS, heuristic)
     generator = np.random.Generator(np.random.Philox(key=seed))
     criterion = CRITERIA[row.criterion]
-    scores: list[Scores] = [
-        np.where(mask != 0, criterion(kernel, generator), np.float32(-np.inf))
-        for kernel, mask in zip(kernels, masks, strict=True)
-    ]
+    scores: list[Scores] = []
+    for kernel, mask in zip(kernels, masks, strict=True):
+        scores.append(criterion(kernel, generator))
+        scores[-1][mask == 0] = -np.inf
     counts = row.counts([kernel.size for kernel in kernels], density)
     if row.scope == "global":
         return keep_highest(scores, counts[0])
