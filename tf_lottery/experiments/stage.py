@@ -211,13 +211,15 @@ class StageRunner:
         return 0
 
     def _engine(self, dense: TrainSpec) -> Engine:
-        key = (dense.network, dense.dataset, dense.training)
+        key = (dense.network, dense.dataset, dense.training.compiled_part)
         if self._engine_ is None or key != self._engine_key:
             keras.backend.clear_session()
             execution = self._execution
             splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
             network, dataset = networks.find(dense.network), datasets.DATASETS[dense.dataset]
-            self._engine_ = Engine(network, dataset, splits, dense.training, jit=execution.jit)
+            self._engine_ = Engine(
+                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input
+            )
             self._engine_key = key
         return self._engine_
 

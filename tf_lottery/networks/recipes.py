@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from tf_lottery.lookup import lookup
+
+
+# Keras' policies: what layers compute in. Variables, sums of losses and updates are float32 in each.
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +129,7 @@ class Training:
     drops: tuple[int, ...]  # last steps of their rate
     l2: float
     examples: int  # in the training split
+    precision: Precision = "float32"
 
     def steps_in(self, epochs: float) -> int:
         """Return the steps of this many epochs at the end of training: all of them for T.
@@ -145,6 +151,11 @@ class Training:
         return tuple(sorted({0, *ends, steps}))
 
     @property
+    def compiled_part(self) -> Training:
+        """What the compiled steps depend on, the rest blanked: how long and at which rates is put in as values."""
+        return replace(self, recipe="", learning_rate=1.0, epochs=1, total_steps=1, drops=())
+
+    @property
     def longest_epoch(self) -> int:
         """The most steps that an epoch of any stage has."""
         return math.ceil(1.1 * self.examples / self.batch_size) + 1
@@ -157,6 +168,7 @@ def resolve(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    precision: Precision = "float32",
 ) -> Training:
     """Return the recipe of this name, with what the user changed, in steps.
 
@@ -184,4 +196,5 @@ def resolve(
         drops=tuple(int(exact * part) for part in recipe.drops),
         l2=recipe.l2,
         examples=examples,
+        precision=precision,
     )

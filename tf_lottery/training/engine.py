@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 from collections.abc import Sequence
@@ -22,10 +21,12 @@ from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
-from tf_lottery.training.order import positions
+from tf_lottery.training import inputs
+from tf_lottery.training.compiler import Jit, onednn, precision_of_layers, scaled, uses_xla
+from tf_lottery.training.feed import Feed
 from tf_lottery.training.original_rates import OriginalRates
 from tf_lottery.training.randomness import Draws
-from tf_lottery.training.step_loop import StepLoop, chunks
+from tf_lottery.training.step_loop import StepLoop
 
 # A call of the compiled loop should come back to Python a few times a second, for progress and interrupts.
 _MULTIPLY_ADDS_PER_CALL = 3e10
@@ -47,7 +48,14 @@ class Engine:
     """A network, its data and its optimizer, compiled once."""
 
     def __init__(
-        self, network: Network, dataset: Dataset, splits: Splits, training: Training, *, jit: str = "auto"
+        self,
+        network: Network,
+        dataset: Dataset,
+        splits: Splits,
+        training: Training,
+        *,
+        jit: Jit = "auto",
+        input_choice: inputs.Choice = "auto",
     ) -> None:
         """Build and compile.
 
@@ -55,24 +63,30 @@ class Engine:
             network: How to build it.
             dataset: The dataset's row.
             splits: Its data.
-            training: Optimizer, batch size and weight decay; its epochs bound those of a stage.
-            jit: "on" and "off" for XLA; "auto" takes the faster one for this network and device.
+            training: Optimizer, batch size, weight decay and precision; how long and at which rates it trains is
+                `train`'s to say.
+            jit: Whether XLA compiles the steps.
+            input_choice: Whether the examples are held in memory.
         """
         self._network, self._dataset, self._training = network, dataset, training
         self._data_digest = splits.digest
-        self._examples = {"validation": len(splits.validation.labels), "test": len(splits.test.labels)}
-        self.model = prunable(self._build())
-        self._loop = StepLoop(
-            self.model,
-            dataset=dataset,
-            splits=splits,
+        with precision_of_layers(training.precision):
+            self.model = prunable(self._build())
+        source = inputs.choose(input_choice, splits)
+        self._feed = Feed(
+            source,
+            examples=training.examples,
             batch_size=training.batch_size,
-            steps_per_epoch=training.longest_epoch,
+            longest_epoch=training.longest_epoch,
+            pieces_per_epoch=self._calls_per_epoch(),
+            augmented=dataset.augmentation == "pad_crop_flip",
         )
-        # The longest stage is a fresh initialisation: the whole recipe, then at most as many epochs again.
-        self._rates = OriginalRates(2 * training.total_steps)
-        self.jit = _jit(jit, network)
-        self._loop.compile(optimizer=_optimizer(training, self._rates), jit_compile=self.jit)
+        rates = OriginalRates(self._feed.steps)
+        self._loop = StepLoop(
+            self.model, dataset=dataset, source=source, batch_size=training.batch_size, rates=rates
+        )
+        self.jit = uses_xla(jit, network)
+        self._loop.compile(optimizer=scaled(_optimizer(training, rates), training.precision), jit_compile=self.jit)
         self._loop.optimizer.build(self.model.trainable_variables)
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
 
@@ -85,7 +99,7 @@ class Engine:
             "device": name,
             "jit": self.jit,
             "numpy": np.__version__,
-            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "onednn": onednn(),
             "tensorflow": tf.__version__,
             "threads": tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0)),
         }
@@ -113,6 +127,11 @@ class Engine:
         """The optimizer's own count of its steps."""
         return int(self._loop.optimizer.iterations)
 
+    @property
+    def traces(self) -> tuple[int, int]:
+        """How often training and evaluation were traced: once each, however many stages ran."""
+        return self._loop.traces
+
     def train(
         self,
         *,
@@ -129,40 +148,33 @@ class Engine:
             ends: The steps at which epochs end, ascending, from 0 to len(rates).
             from_step: One of `ends`.
             draws: The stage's random numbers.
-            callbacks: Keras callbacks; their epochs count from 0 at the start of the stage.
+            callbacks: Keras callbacks; their epochs count from 0 at the start of the stage, and their logs have loss,
+                accuracy, val_loss and val_accuracy.
 
         Raises:
             DivergedError: A loss was not finite; step, rate and a suggestion are in the message.
         """
-        first_epoch = list(ends).index(from_step)
         if from_step == ends[-1]:
             return
-        self._rates.put(rates, first_iteration=self.iterations - from_step)
-        calls = self._calls_per_epoch()
-        pairs = []
-        for begin, end in zip(ends[first_epoch:-1], ends[first_epoch + 1 :], strict=True):
-            marks = np.linspace(0, end - begin, calls + 1).round().astype(int)
-            pairs += [(int(a), int(b - a)) for a, b in itertools.pairwise(marks)]
-        watch = _Epochs(self._loop, ends, rates, draws, self._training, self._dataset)
+        first_epoch = list(ends).index(from_step)
+        self._feed.put(rates=rates, ends=ends, first_epoch=first_epoch, draws=draws)
         self._loop.fit(
-            chunks(pairs),
+            self._feed.dataset,
             initial_epoch=first_epoch,
             epochs=len(ends) - 1,
-            steps_per_epoch=calls,
-            validation_data=self._loop.chunk_of("validation"),
-            callbacks=[watch, *callbacks],
+            steps_per_epoch=self._feed.pieces_per_epoch,
+            callbacks=[_Watch(self._loop, ends, rates), _Validation(self), *callbacks],
             verbose=0,
         )
 
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate on "validation" or "test"."""
-        loss, accuracy = self._loop.evaluate(self._loop.chunk_of(split), verbose=0)
-        examples = self._examples[split]
-        # From a float32 share back to the count, so that a table has 0.97 and not 0.9700000286.
-        return Evaluation(loss=float(loss), accuracy=round(accuracy * examples) / examples)
+        loss, accuracy = self._loop.evaluate_split(split)
+        return Evaluation(loss=loss, accuracy=accuracy)
 
     def _build(self) -> Any:
-        return self._network.build(shape=self._dataset.shape, classes=self._dataset.classes, l2=self._training.l2)
+        with precision_of_layers(self._training.precision):
+            return self._network.build(shape=self._dataset.shape, classes=self._dataset.classes, l2=self._training.l2)
 
     def _calls_per_epoch(self) -> int:
         pixels = self._dataset.shape[0] * self._dataset.shape[1]
@@ -170,30 +182,33 @@ class Engine:
         return max(1, round(per_step * self._training.longest_epoch / _MULTIPLY_ADDS_PER_CALL))
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Puts in each epoch's order of examples, and ends a training that diverged."""
+class _Validation(keras.callbacks.Callback):
+    """Adds the validation split's loss and accuracy to the logs of each epoch, under Keras' own names.
 
-    def __init__(
-        self,
-        loop: StepLoop,
-        ends: Sequence[int],
-        rates: Rates,
-        draws: Draws,
-        training: Training,
-        dataset: Dataset,
-    ) -> None:
+    Before every other callback, which so find them as after Keras' own validation; that one costs ten times as much
+    as the validation itself on small data.
+    """
+
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        self._loop, self._ends, self._rates, self._draws = loop, ends, rates, draws
-        self._training, self._augmented = training, dataset.augmentation == "pad_crop_flip"
+        self._engine = engine
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        del epoch
+        if logs is not None:
+            found = self._engine.evaluate("validation")
+            logs["val_loss"], logs["val_accuracy"] = found.loss, found.accuracy
+
+
+class _Watch(keras.callbacks.Callback):
+    """Ends a training that diverged."""
+
+    def __init__(self, loop: StepLoop, ends: Sequence[int], rates: Rates) -> None:
+        super().__init__()
+        self._loop, self._ends, self._rates, self._epoch = loop, ends, rates, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         del logs
-        batch, examples = self._training.batch_size, self._training.examples
-        first, last = self._ends[epoch] * batch, self._ends[epoch + 1] * batch
-        self._loop.put_order(
-            positions(self._draws, examples=examples, first=first, last=last, augmented=self._augmented)
-        )
-        self._loop.diverged_at.assign(-1)
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -203,7 +218,7 @@ class _Epochs(keras.callbacks.Callback):
             raise DivergedError(
                 f"the loss is not a finite number at step {step} (epoch {self._epoch + 1}), where the learning rate "
                 f"is {self._rates[step]:g}: the training diverged. Try a smaller --learning_rate, such as "
-                f"{self._training.learning_rate / 10:g}, or a larger --batch_size."
+                f"{max(self._rates) / 10:g}, or a larger --batch_size."
             )
 
 
@@ -212,13 +227,6 @@ def _optimizer(training: Training, rates: Any) -> Any:
         # The defaults of Keras and of the paper's reference, Kingma & Ba 2015, but for epsilon: theirs is 1e-8.
         return keras.optimizers.Adam(rates, epsilon=1e-8, jit_compile=False)
     return MomentumSGD(rates, momentum=training.momentum, nesterov=training.nesterov)
-
-
-def _jit(choice: str, network: Network) -> bool:
-    if choice != "auto":
-        return choice == "on"
-    # XLA's convolutions on a CPU run at half the speed of oneDNN's; without convolutions it is 2 to 4 times as fast.
-    return not network.has_convolutions or bool(tf.config.list_physical_devices("GPU"))
 
 
 def _processor() -> str:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.rewinding.schedules import Rates
 
 
 class OriginalRates(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of each step of a stage."""
+    """The learning rate of each of some coming steps."""
 
-    def __init__(self, capacity: int) -> None:
-        """Make room for the rates of at most `capacity` steps."""
-        self._rates = tf.Variable(tf.zeros([capacity], tf.float32), trainable=False, name="rates")
+    def __init__(self, steps: int) -> None:
+        """Make room for the rates of so many steps."""
+        self._rates = tf.Variable(tf.zeros([steps], tf.float32), trainable=False, name="rates")
         # The optimizer's own count is not moved by learning rate rewinding, since Adam corrects its bias by it.
         self._first = tf.Variable(0, dtype=tf.int64, trainable=False, name="first_iteration")
 
-    def put(self, rates: Rates, *, first_iteration: int) -> None:
+    def put(self, rates: Any, *, first_iteration: Any) -> None:
         """Give the optimizer's iteration `first_iteration` the first of these rates [steps], and so on."""
-        padded = np.zeros(self._rates.shape, np.float32)
-        padded[: len(rates)] = rates
-        self._rates.assign(padded)
+        self._rates.assign(rates)
         self._first.assign(first_iteration)
 
     def __call__(self, step: Any) -> Any:

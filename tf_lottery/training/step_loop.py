@@ -1,69 +1,65 @@
-"""A Keras model whose `train_step` runs many steps in one compiled loop, over data that lie in memory."""
+"""A Keras model whose `train_step` runs many steps in one compiled loop, on examples as they were read."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tf_lottery.datasets.dataset import Dataset, Split, Splits
+from tf_lottery.datasets.dataset import Dataset
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.training import batches
-
-_LARGEST_EVALUATION_BATCH = 1000
+from tf_lottery.training.feed import Piece
+from tf_lottery.training.inputs import HeldOutPiece, Input
+from tf_lottery.training.original_rates import OriginalRates
 
 
 class StepLoop(keras.Model):
-    """A network with its data: `fit` iterates over (first step, steps) pairs of the epoch whose order was put in."""
+    """A network with its input: `fit` goes over the pieces of a `Feed`.
+
+    What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network.
+    """
 
     def __init__(
-        self, network: Any, *, dataset: Dataset, splits: Splits, batch_size: int, steps_per_epoch: int
+        self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates
     ) -> None:
-        """Hold the network and put the data into memory.
+        """Hold the network and its input.
 
         Args:
             network: A Keras model, images [batch, ...] -> logits [batch, classes].
             dataset: Says how images are normalised and augmented.
-            splits: The data.
+            source: Of the examples.
             batch_size: Of a training step.
-            steps_per_epoch: The most that one epoch has.
+            rates: The schedule of the optimizer that this is compiled with.
         """
         super().__init__(inputs=network.inputs, outputs=network.outputs)
-        self._dataset = dataset
-        self._batch_size = batch_size
+        self._dataset, self._source, self._batch_size, self._rates = dataset, source, batch_size, rates
         self._augmented = dataset.augmentation == "pad_crop_flip"
-        images = tf.constant(splits.train.images)
-        self._images = batches.pad(images) if self._augmented else images
-        self._labels = tf.constant(splits.train.labels)
-        columns = 4 if self._augmented else 1
-        self._order = tf.Variable(tf.zeros([steps_per_epoch * batch_size, columns], tf.int32), trainable=False)
-        self._held_out = _HeldOut(splits)
-        self._mean_loss = keras.metrics.Mean("loss")
-        self._mean_accuracy = keras.metrics.Mean("accuracy")
+        # Loss and accuracy, added up over the steps of the epoch, and how many steps these are.
+        self._sums = tf.Variable(tf.zeros([3]), trainable=False)
         # The step of the epoch whose loss was the first that is not a finite number; -1 for none.
         self.diverged_at = tf.Variable(-1, dtype=tf.int32, trainable=False)
+        self._evaluate: Any = None
+
+    def reset_metrics(self) -> None:
+        """Begin an epoch: Keras calls this."""
+        self._sums.assign(tf.zeros([3]))
+        self.diverged_at.assign(-1)
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics that Keras resets at each epoch."""
-        return [self._mean_loss, self._mean_accuracy]
+        """No metrics of Keras: it takes what `train_step` returns."""
+        return []
 
-    def put_order(self, rows: np.ndarray) -> None:
-        """Put in which example stands at each position of the coming epoch, rows [positions, 1 or 4]."""
-        padded = np.zeros(self._order.shape, np.int32)
-        padded[: len(rows)] = rows
-        self._order.assign(padded)
-
-    def train_step(self, chunk: Any) -> dict[str, Any]:
-        """Run steps `first` to `first + count` of the epoch; stop at the first loss that is not finite."""
-        first, count = chunk
+    def train_step(self, piece: Any) -> dict[str, Any]:
+        """Run the steps of a piece; stop at the first loss that is not finite."""
+        piece = Piece(*piece)
+        self._rates.put(piece.rates, first_iteration=self.optimizer.iterations)
 
         def goes_on(step: Any, loss: Any, correct: Any, diverged: Any) -> Any:
             del loss, correct
-            return (step < first + count) & (diverged < 0)
+            return (step < piece.count) & (diverged < 0)
 
         def run(step: Any, loss_sum: Any, correct: Any, diverged: Any) -> tuple[Any, ...]:
-            images, labels = self._batch(step)
+            images, labels = self._batch(piece, step)
             with tf.GradientTape() as tape:
                 logits = self(images, training=True)
                 loss = tf.reduce_mean(_losses(labels, logits))
@@ -75,88 +71,51 @@ class StepLoop(keras.Model):
             return step + 1, loss_sum + loss, correct + right, diverged
 
         zero = tf.constant(0.0)
-        end, loss_sum, correct, diverged = tf.while_loop(goes_on, run, (first, zero, zero, tf.constant(-1)))
-        self.diverged_at.assign(tf.where(self.diverged_at < 0, diverged, self.diverged_at))
-        done = tf.cast(end - first, tf.float32)
-        self._mean_loss.update_state(tf.math.divide_no_nan(loss_sum, done), sample_weight=done)
-        self._mean_accuracy.update_state(tf.math.divide_no_nan(correct, done), sample_weight=done)
-        return {metric.name: metric.result() for metric in self.metrics}
+        done, loss_sum, correct, diverged = tf.while_loop(goes_on, run, (tf.constant(0), zero, zero, tf.constant(-1)))
+        self.diverged_at.assign(tf.where(diverged < 0, diverged, piece.first + diverged))
+        sums = self._sums + tf.stack([loss_sum, correct, tf.cast(done, tf.float32)])
+        self._sums.assign(sums)
+        return {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2]}
 
-    def test_step(self, chunk: Any) -> dict[str, Any]:
-        """Evaluate `count` batches of held-out data from batch `first` on; the loss is without weight decay."""
-        first, count = chunk
+    def evaluate_split(self, split: str) -> tuple[float, float]:
+        """Return loss, without weight decay, and accuracy on "validation" or "test"."""
+        if self._evaluate is None:
+            self._evaluate = tf.function(self._evaluate_piece, jit_compile=self.jit_compile)
+        sums = tf.zeros([3])
+        for piece in self._source.held_out_pieces(split):
+            sums = self._evaluate(sums, piece)
+        loss, correct, seen = sums.numpy()
+        return float(loss / seen), round(float(correct)) / round(float(seen))
 
-        def run(batch: Any, loss_sum: Any, correct: Any, seen: Any) -> tuple[Any, ...]:
-            images, labels, counts = self._held_out.batch(batch)
+    @property
+    def traces(self) -> tuple[int, int]:
+        """How often training and evaluation were traced."""
+        functions = (getattr(self, "train_tf_function", None), self._evaluate)
+        training, evaluation = (function.experimental_get_tracing_count() if function else 0 for function in functions)
+        return training, evaluation
+
+    def _evaluate_piece(self, sums: Any, piece: HeldOutPiece) -> Any:
+        def run(index: Any, sums: Any) -> tuple[Any, Any]:
+            images, labels, counts = self._source.held_out_batch(piece, index)
             logits = self(batches.normalise(images, self._dataset), training=False)
-            loss_sum += tf.reduce_sum(_losses(labels, logits) * counts)
-            correct += tf.reduce_sum(tf.cast(_right(labels, logits), tf.float32) * counts)
-            return batch + 1, loss_sum, correct, seen + tf.reduce_sum(counts)
+            right = tf.cast(_right(labels, logits), tf.float32)
+            here = [tf.reduce_sum(_losses(labels, logits) * counts), tf.reduce_sum(right * counts)]
+            return index + 1, sums + tf.stack([*here, tf.reduce_sum(counts)])
 
-        zero = tf.constant(0.0)
-        _, loss_sum, correct, seen = tf.while_loop(
-            lambda batch, *_: batch < first + count, run, (first, zero, zero, zero)
-        )
-        self._mean_loss.update_state(loss_sum / seen, sample_weight=seen)
-        self._mean_accuracy.update_state(correct / seen, sample_weight=seen)
-        return {metric.name: metric.result() for metric in self.metrics}
+        end = piece.first + piece.count
+        return tf.while_loop(lambda index, _: index < end, run, (piece.first, sums))[1]
 
-    def chunk_of(self, split: str) -> Any:
-        """Return the dataset over which `evaluate` sees the whole split, "validation" or "test"."""
-        return chunks([self._held_out.ranges[split]])
-
-    def _batch(self, step: Any) -> tuple[Any, Any]:
-        rows = tf.slice(self._order, [step * self._batch_size, 0], [self._batch_size, self._order.shape[1]])
-        images, labels = tf.gather(self._images, rows[:, 0]), tf.gather(self._labels, rows[:, 0])
+    def _batch(self, piece: Piece, step: Any) -> tuple[Any, Any]:
+        start = step * self._batch_size
+        rows = tf.slice(piece.rows, [start, 0], [self._batch_size, piece.rows.shape[1]])
+        images, labels = self._source.batch(piece.part, rows[:, 0], start)
         if self._augmented:
-            images = batches.crop_and_flip(images, rows)
+            images = batches.crop_and_flip(batches.pad(images), rows)
         return batches.normalise(images, self._dataset), labels
 
 
-def chunks(pairs: list[tuple[int, int]]) -> Any:
-    """Return a dataset of (first, count) pairs."""
-    first, count = np.asarray(pairs, np.int32).T
-    return tf.data.Dataset.from_tensor_slices((first, count))
-
-
-class _HeldOut:
-    """Validation and test images in one array of whole batches; what fills a split's last batch counts nothing."""
-
-    def __init__(self, splits: Splits) -> None:
-        parts = {"validation": splits.validation, "test": splits.test}
-        self._size = min(_LARGEST_EVALUATION_BATCH, *(len(split.labels) for split in parts.values()))
-        self.ranges: dict[str, tuple[int, int]] = {}
-        images, labels, counts, batch = [], [], [], 0
-        for name, split in parts.items():
-            filled = -(-len(split.labels) // self._size)
-            self.ranges[name] = (batch, filled)
-            batch += filled
-            padded = _fill(split, filled * self._size)
-            images.append(padded.images)
-            labels.append(padded.labels)
-            counts.append(np.arange(filled * self._size) < len(split.labels))
-        self._images = tf.constant(np.concatenate(images))
-        self._labels = tf.constant(np.concatenate(labels))
-        self._counts = tf.constant(np.concatenate(counts).astype(np.float32))
-
-    def batch(self, index: Any) -> tuple[Any, Any, Any]:
-        """Return images, labels, and 1 for what counts, of one batch."""
-        begin = index * self._size
-        images = tf.slice(self._images, [begin, 0, 0, 0], [self._size, *self._images.shape[1:]])
-        return (
-            images,
-            tf.slice(self._labels, [begin], [self._size]),
-            tf.slice(self._counts, [begin], [self._size]),
-        )
-
-
-def _fill(split: Split, size: int) -> Split:
-    places = np.minimum(np.arange(size), len(split.labels) - 1)
-    return Split(images=split.images[places], labels=split.labels[places])
-
-
 def _losses(labels: Any, logits: Any) -> Any:
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
 
 
 def _right(labels: Any, logits: Any) -> Any:

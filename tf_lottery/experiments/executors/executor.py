@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import Store
@@ -16,7 +16,8 @@ class Execution:
 
     data_dir: str | None = None
     download: bool = False
-    jit: str = "auto"
+    jit: Literal["auto", "on", "off"] = "auto"
+    input: Literal["auto", "memory", "stream"] = "auto"
     workers: int = 2  # processes of the local executor
     checkpoint_seconds: float = 10.0  # an interrupted stage loses at most so much, and an epoch
 

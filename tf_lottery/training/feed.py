@@ -1,0 +1,105 @@
+"""What `fit` goes over: the pieces of a training, each as many steps as one call of the compiled loop takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_lottery.lazy_tf import tf
+from tf_lottery.rewinding.schedules import Rates
+from tf_lottery.training.inputs import Input
+from tf_lottery.training.order import positions
+from tf_lottery.training.randomness import Draws
+
+
+class Piece(NamedTuple):
+    """Some consecutive steps of one epoch. All pieces have one shape; what is after `count` steps is filled up."""
+
+    first: Any  # step of the epoch, from 0
+    count: Any  # steps
+    rates: Any  # [steps] learning rate of each
+    rows: Any  # [steps * batch, 1 or 4] which example, shifted and flipped how: of `order.positions`
+    part: tuple[Any, ...]  # what the input brings along
+
+
+class Feed:
+    """A dataset of pieces, made once in a process: it goes over whatever training was put in last."""
+
+    def __init__(
+        self,
+        source: Input,
+        *,
+        examples: int,
+        batch_size: int,
+        longest_epoch: int,
+        pieces_per_epoch: int,
+        augmented: bool,
+    ) -> None:
+        """Make the dataset.
+
+        Args:
+            source: Of the examples.
+            examples: In the training split.
+            batch_size: Examples in a step.
+            longest_epoch: Most steps that an epoch of any training has.
+            pieces_per_epoch: At least; more where the source bounds a piece.
+            augmented: Whether rows have a shift and a flip.
+        """
+        self._source, self._examples, self._batch_size, self._augmented = source, examples, batch_size, augmented
+        most = min(-(-longest_epoch // pieces_per_epoch), max(1, (source.largest_piece or 2**31) // batch_size))
+        self.pieces_per_epoch = -(-longest_epoch // most)
+        self.steps = -(-longest_epoch // self.pieces_per_epoch)  # in one piece, at most
+        self._work: tuple[Rates, Sequence[int], int, Draws] | None = None
+        self.dataset = tf.data.Dataset.from_generator(self._pieces, output_signature=self._signature()).prefetch(1)
+
+    def put(self, *, rates: Rates, ends: Sequence[int], first_epoch: int, draws: Draws) -> None:
+        """Have the dataset's next iteration give the pieces of this training, from an epoch on.
+
+        Args:
+            rates: Of each step.
+            ends: Steps at which epochs end, ascending, from 0.
+            first_epoch: Counted from 0.
+            draws: Random numbers of the training.
+        """
+        self._work = rates, ends, first_epoch, draws
+
+    def _pieces(self) -> Iterator[Piece]:
+        if self._work is None:
+            return
+        rates, ends, first_epoch, draws = self._work
+        for begin, end in zip(ends[first_epoch:-1], ends[first_epoch + 1 :], strict=True):
+            marks = np.linspace(0, end - begin, self.pieces_per_epoch + 1).round().astype(int)
+            rows = positions(
+                draws,
+                examples=self._examples,
+                first=begin * self._batch_size,
+                last=end * self._batch_size,
+                augmented=self._augmented,
+            )
+            for first, last in zip(marks[:-1], marks[1:], strict=True):
+                own = _fill(rows[first * self._batch_size : last * self._batch_size], self.steps * self._batch_size)
+                yield Piece(
+                    first=np.int32(first),
+                    count=np.int32(last - first),
+                    rates=_fill(rates[begin + first : begin + last], self.steps),
+                    rows=own,
+                    part=self._source.part(own[:, 0]),
+                )
+
+    def _signature(self) -> Piece:
+        positions_ = self.steps * self._batch_size
+        return Piece(
+            first=tf.TensorSpec((), tf.int32),
+            count=tf.TensorSpec((), tf.int32),
+            rates=tf.TensorSpec((self.steps,), tf.float32),
+            rows=tf.TensorSpec((positions_, 4 if self._augmented else 1), tf.int32),
+            part=self._source.signature(positions_),
+        )
+
+
+def _fill(values: Any, length: int) -> Any:
+    filled = np.zeros((length, *values.shape[1:]), values.dtype)
+    filled[: len(values)] = values
+    return filled
