@@ -36,7 +36,7 @@ from tf_lottery.experiments.results_row import WrongDensityError
 from tf_lottery.experiments.store import Store, StoreError, explain, write_text
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
-from tf_lottery.networks.recipes import RECIPES, default_recipe, resolve
+from tf_lottery.networks.recipes import PRECISIONS, RECIPES, default_recipe, resolve
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -71,6 +71,9 @@ flags.DEFINE_string("recipe", None, "How the network is trained. Default: the on
 flags.DEFINE_integer("epochs", None, "T, epochs of the dense training. Default: the recipe's.")
 flags.DEFINE_integer("batch_size", None, "Examples in a training step. Default: the recipe's.")
 flags.DEFINE_float("learning_rate", None, "The rate before the first drop. Default: the recipe's.")
+flags.DEFINE_string(
+    "precision", "float32", "What layers compute in: float32, mixed_bfloat16 or mixed_float16. Changes results."
+)
 flags.DEFINE_integer("trials", 3, "Repetitions, each with random numbers of its own.")
 flags.DEFINE_integer("seed", 0, "With the trial, fixes every random number.")
 flags.DEFINE_string("output_dir", "runs", "The folder for results, figures, checkpoints and TensorBoard.")
@@ -79,6 +82,9 @@ flags.DEFINE_bool("download", False, "Let TensorFlow Datasets download what no f
 flags.DEFINE_string("executor", "inline", "Who does the work: inline (this process) or local (several).")
 flags.DEFINE_integer("workers", 2, "Processes of the local executor.")
 flags.DEFINE_string("jit", "auto", "XLA: on, off, or auto, the faster one for the network and device.")
+flags.DEFINE_string(
+    "input", "auto", "Examples: memory (all on the device), stream (as needed), or auto, by size and free memory."
+)
 flags.DEFINE_float("checkpoint_seconds", 10.0, "A killed run loses at most so much work, and the epoch under way.")
 flags.DEFINE_bool("retry_failed", False, "Do stages again that failed, such as trainings that diverged.")
 flags.DEFINE_bool("dry_run", False, "Print the stages, which are done, and what the others cost; run nothing.")
@@ -86,9 +92,9 @@ flags.DEFINE_bool("list", False, "Print all networks, datasets, recipes, heurist
 
 _SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
-    "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate"),
+    "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "precision"),
     "where": ("output_dir", "data_dir", "download"),
-    "how to run": ("executor", "workers", "jit", "checkpoint_seconds", "retry_failed", "dry_run", "list"),
+    "how to run": ("executor", "workers", "jit", "input", "checkpoint_seconds", "retry_failed", "dry_run", "list"),
 }
 _HELP_FLAGS = {"--help", "-help", "-h", "--helpshort", "-helpshort", "--helpfull", "-helpfull", "-?"}
 
@@ -141,12 +147,14 @@ def _grid() -> Grid:
             raise UsageError(f"--{flag}={FLAGS[flag].value}: expected {least} or more.")
     if FLAGS.learning_rate is not None and not 0 < FLAGS.learning_rate < float("inf"):
         raise UsageError(f"--learning_rate={FLAGS.learning_rate}: expected a finite number above 0.")
+    lookup("precision", dict.fromkeys(PRECISIONS), FLAGS.precision)
     training = resolve(
         FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
         examples=DATASETS[FLAGS.dataset].train_examples,
         epochs=FLAGS.epochs,
         batch_size=FLAGS.batch_size,
         learning_rate=FLAGS.learning_rate,
+        precision=FLAGS.precision,
     )
     densities = _numbers("density", 1.0) or _DEFAULT_DENSITIES[FLAGS.schedule]
     return Grid(
@@ -179,13 +187,15 @@ def _numbers(flag: str, greatest: float) -> tuple[float, ...]:
 
 def _execution() -> Execution:
     lookup("executor", EXECUTORS, FLAGS.executor)
-    lookup("choice for --jit", {"auto": 0, "on": 0, "off": 0}, FLAGS.jit)
+    lookup("choice for --jit", dict.fromkeys(("auto", "on", "off")), FLAGS.jit)
+    lookup("choice for --input", dict.fromkeys(("auto", "memory", "stream")), FLAGS.input)
     if FLAGS.workers < 1:
         raise UsageError(f"--workers={FLAGS.workers}: expected 1 or more.")
     return Execution(
         data_dir=FLAGS.data_dir,
         download=FLAGS.download,
         jit=FLAGS.jit,
+        input=FLAGS.input,
         workers=FLAGS.workers,
         checkpoint_seconds=FLAGS.checkpoint_seconds,
     )

@@ -22,7 +22,7 @@ def save_figures(table: pd.DataFrame, folder: Path) -> list[Path]:
     pruned = table[table.technique != "dense"]
     written: list[Path] = []
     for key, rows in pruned.groupby(_GROUP, dropna=False):
-        network, dataset, training, seed, heuristic, schedule = key
+        network, dataset, training, seed, heuristic, schedule = map(str, key)
         dense = table[(table.technique == "dense") & (table[_GROUP[:4]] == list(key[:4])).all(axis=1)]
         numbers = accuracy_numbers(pd.concat([dense, rows]))
         title = f"{network} on {dataset}, {schedule.replace('_', '-')} {heuristic.replace('_', ' ')} pruning"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -145,7 +145,8 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     cells = changed.sort_values("density", ascending=False).groupby(
         ["technique", "heuristic", "schedule", "retrain_epochs", "density"], sort=False, dropna=False
     )
-    for (technique, heuristic, _, epochs, density), cell in cells:
+    for key, cell in cells:
+        technique, heuristic, _, epochs, density = cast("tuple[str, str, str, float, float]", key)
         accuracy = cell.test_accuracy * 100
         rows.append(
             {
@@ -162,7 +163,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     order = {name: number for number, name in enumerate(dict.fromkeys(row["technique"] for row in rows))}
-    rows.sort(key=lambda row: (row["technique"] != "dense", order[row["technique"]], -float(row["density"])))
+    rows.sort(key=lambda row: (row["technique"] != "dense", order[row["technique"]], -float(str(row["density"]))))
     shown = pd.DataFrame(rows)
     if shown.heuristic[1:].nunique() <= 1:  # the same for all that are pruned: the caption says it
         shown = shown.drop(columns="heuristic")

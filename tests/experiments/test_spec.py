@@ -29,7 +29,7 @@ def retrain(parent=DENSE, **changes):
 
 def test_names_are_readable_and_do_not_change_between_versions():
     # A changed name orphans everybody's results: if this must change, NUMERICAL_FORMAT and the CHANGELOG change too.
-    assert DENSE.name == "digits/lenet_300_100/trial_1/dense-ba7fb104"
+    assert DENSE.name == "digits/lenet_300_100/trial_1/dense-e7c3863e"
     assert retrain().name == (
         "digits/lenet_300_100/trial_1/lr_rewind-one_shot-global_magnitude-t30-density_0.5000-" + retrain().digest[:8]
     )
@@ -37,7 +37,8 @@ def test_names_are_readable_and_do_not_change_between_versions():
 
 OTHER_VALUES = {
     "recipe": "other", "optimizer": "adam", "momentum": 0.8, "nesterov": True, "learning_rate": 0.2, "batch_size": 63,
-    "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298, "network": "resnet20",
+    "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298,
+    "precision": "mixed_bfloat16", "network": "resnet20",
     "dataset": "mnist",
     "seed": 1, "trial": 2, "numerical_format": 2, "training": replace(TRAINING, epochs=31), "heuristic": "random",
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,

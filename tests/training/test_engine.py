@@ -1,6 +1,7 @@
 """The engine against a plain Keras loop written here."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find
 from tf_lottery.pruning.prune import masks, prune
 from tf_lottery.rewinding.schedules import Staircase
-from tf_lottery.training import batches
+from tf_lottery.training import batches, inputs
 from tf_lottery.training.engine import DivergedError, Engine
 from tf_lottery.training.order import positions
 from tf_lottery.training.randomness import Draws
@@ -31,13 +32,14 @@ def data(shape, examples=70):
     return Splits(split(examples), split(13), split(31))
 
 
-def make(network, shape, *, jit="auto", augmented=False, **changes):
+def make(network, shape, *, jit="auto", input_choice="auto", augmented=False, splits=None, **changes):
     augmentation = "pad_crop_flip" if augmented else "none"
     normalisation = "standardise_image" if augmented else "mean_std"
     dataset = replace(DATASETS["mnist"], shape=shape, augmentation=augmentation, normalisation=normalisation)
     recipe = changes.pop("recipe", "lenet_digits")
     training = replace(resolve(recipe, examples=70, epochs=3, batch_size=16, learning_rate=0.05), **changes)
-    return Engine(find(network), dataset, data(shape), training, jit=jit), dataset, training
+    engine = Engine(find(network), dataset, splits or data(shape), training, jit=jit, input_choice=input_choice)
+    return engine, dataset, training
 
 
 def rates_of(training):
@@ -142,6 +144,75 @@ def test_training_that_goes_on_from_any_epoch_ends_bit_equal(jit):
         engine.put_state(state, keep_masks=False)
         train(engine, training, from_step=step)
         assert all(whole[name].tobytes() == value.tobytes() for name, value in engine.state().items())
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+@pytest.mark.parametrize("network", ["lenet_300_100_x0.1", "resnet8_x0.25"])
+def test_a_stream_gives_the_same_bytes_as_memory(network, augmented, monkeypatch, tmp_path):
+    # Pieces of few steps, of a mapped file, as where a data set does not fit.
+    monkeypatch.setattr(inputs, "_LARGEST_PIECE", 40 * 8 * 8)
+    monkeypatch.setattr(inputs, "_LARGEST_EVALUATION_BATCH", 6)
+    whole = data((8, 8, 1))
+    np.save(tmp_path / "images.npy", whole.train.images)
+    mapped = whole._replace(train=Split(np.load(tmp_path / "images.npy", mmap_mode="r"), whole.train.labels))
+    found = []
+    for choice, splits in (("memory", whole), ("stream", mapped)):
+        engine, _, training = make(network, (8, 8, 1), augmented=augmented, splits=splits, input_choice=choice)
+        engine.put_fresh_state(DRAWS, keep_masks=False)
+        prune(engine.model, 0.5)
+        train(engine, training)
+        found.append((engine.state(), engine.evaluate("test"), engine.evaluate("validation")))
+    (memory, *evaluated), (stream, *evaluated_stream) = found
+    assert evaluated == evaluated_stream
+    assert memory.keys() == stream.keys()
+    assert all(memory[name].tobytes() == value.tobytes() for name, value in stream.items())
+
+
+def test_what_takes_more_than_a_quarter_of_the_memory_is_streamed(monkeypatch):
+    splits = data((8, 8, 1))
+    size = sum(split.images.nbytes + split.labels.nbytes for split in splits)
+    for available, kind in ((4 * size, inputs.Memory), (4 * size - 4, inputs.Stream)):
+        monkeypatch.setattr(inputs.psutil, "virtual_memory", lambda: SimpleNamespace(available=available))  # noqa: B023
+        assert type(inputs.choose("auto", splits)) is kind
+    assert type(inputs.choose("memory", splits)) is inputs.Memory
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_in_mixed_precision_masks_hold_and_a_training_that_goes_on_ends_bit_equal(precision):
+    engine, _, training = make("lenet_300_100_x0.1", (6, 6, 1), precision=precision)
+    computing = {layer.compute_dtype for layer in engine.model.layers if layer.trainable_weights}
+    assert computing == {precision.removeprefix("mixed_")}
+    ends, states, losses = training.ends_of_epochs(training.total_steps), {}, []
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            states[ends[epoch + 1]] = engine.state()
+            losses.append(logs["loss"])
+
+    engine.put_fresh_state(DRAWS, keep_masks=False)
+    report = prune(engine.model, 0.3)
+    train(engine, training, callbacks=[Keep()])
+    assert losses[-1] < losses[0]
+    whole = engine.state()
+    weights = [value for name, value in whole.items() if name.startswith("weights/") and "kernel" in name]
+    assert sum(np.count_nonzero(value) for value in weights) == report.kept
+    assert {value.dtype for value in weights} == {np.dtype("float32")}
+    engine.put_state(states[ends[1]], keep_masks=False)
+    train(engine, training, from_step=ends[1])
+    assert all(whole[name].tobytes() == value.tobytes() for name, value in engine.state().items())
+
+
+def test_every_stage_runs_on_the_first_trace():
+    engine, _, training = make("resnet8_x0.25", (8, 8, 1))
+    for trial, density, epochs, peak in ((1, 1.0, 3, 0.05), (1, 0.5, 1, 0.005), (2, 0.2, 2, 0.05)):
+        draws = Draws(seed=0, trial=trial, depth=0)
+        engine.put_fresh_state(draws, keep_masks=False)
+        prune(engine.model, density)
+        steps = training.steps_in(epochs)
+        rates = np.full(steps, peak, np.float32)
+        engine.train(rates=rates, ends=training.ends_of_epochs(steps), from_step=0, draws=draws, callbacks=[])
+        engine.evaluate("test")
+        assert engine.traces == (1, 1)
 
 
 def test_a_training_that_diverges_says_where_and_what_to_try():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tf_lottery import checkpoint
+from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.store import point_path
 from tf_lottery.lazy_tf import keras
 from tf_lottery.rewinding.schedules import Rates
@@ -29,14 +29,16 @@ _NAMES = {
 class PointKeeper(keras.callbacks.Callback):
     """Keeps the whole training state at some steps of a dense training."""
 
-    def __init__(self, engine: Engine, folder: Path, ends: Sequence[int], points: frozenset[int]) -> None:
+    def __init__(
+        self, engine: Engine, writer: BackgroundWriter, folder: Path, ends: Sequence[int], points: frozenset[int]
+    ) -> None:
         """Keep into `folder`, at those `ends` of epochs that are among `points`."""
         super().__init__()
-        self._engine, self._folder, self._ends, self._points = engine, folder, ends, points
+        self._engine, self._writer, self._folder, self._ends, self._points = engine, writer, folder, ends, points
 
     def keep(self, step: int) -> None:
         """Keep the present state as that of this step."""
-        checkpoint.write(point_path(self._folder, step), self._engine.state(), {"step": step})
+        self._writer.write(point_path(self._folder, step), self._engine.state(), {"step": step})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         del logs
@@ -59,6 +61,7 @@ class EpochKeeper(keras.callbacks.Callback):
         self,
         *,
         engine: Engine,
+        writer: BackgroundWriter,
         folder: Path,
         ends: Sequence[int],
         rates: Rates,
@@ -71,7 +74,7 @@ class EpochKeeper(keras.callbacks.Callback):
     ) -> None:
         """Append to `history`; report each epoch's metrics and images per second."""
         super().__init__()
-        self._engine, self._folder, self._ends, self._rates = engine, folder, ends, rates
+        self._engine, self._writer, self._folder, self._ends, self._rates = engine, writer, folder, ends, rates
         self._batch_size, self._history, self._environment = batch_size, history, dict(environment)
         self._log, self._report, self._checkpoint_seconds = log, report, checkpoint_seconds
         self._began = self._checkpointed = time.monotonic()
@@ -89,7 +92,8 @@ class EpochKeeper(keras.callbacks.Callback):
         self._log.epoch(metrics)
         now = time.monotonic()
         if now - self._checkpointed >= self._checkpoint_seconds:
-            write_going(self._folder, self._engine, Going(step=step, history=self._history), self._environment)
+            going = {"step": step, "history": list(self._history), "environment": self._environment}
+            self._writer.write(going_path(self._folder), self._engine.state(), going)
             self._checkpointed = now
         images = (step - self._ends[epoch]) * self._batch_size
         self._report(metrics, images / max(now - self._began, 1e-9))
@@ -98,12 +102,6 @@ class EpochKeeper(keras.callbacks.Callback):
 def going_path(folder: Path) -> Path:
     """Return where a partial stage keeps what it goes on from."""
     return folder / "resume.safetensors"
-
-
-def write_going(folder: Path, engine: Engine, going: Going, environment: Mapping[str, Any]) -> None:
-    """Keep the engine's state and what was measured up to it, whole or not at all."""
-    metadata = {"step": going.step, "history": going.history, "environment": dict(environment)}
-    checkpoint.write(going_path(folder), engine.state(), metadata)
 
 
 def _digits(value: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from absl import logging
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
+from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
 from tf_lottery.experiments.measure import measure
@@ -73,17 +75,17 @@ class StageRunner:
             self._start(engine, spec, draws)
             going = Going(step=0, history=[])
         asked = sum(int(mask.sum()) for mask in masks(engine.model).values())
-        points = PointKeeper(engine, folder, ends, frozenset(stage.rewind_points))
-        if going.step == 0 and 0 in stage.rewind_points:
-            points.keep(0)
-        log = TensorBoardLog(folder)
-        try:
+        with closing(TensorBoardLog(folder)) as log, BackgroundWriter() as writer:
+            points = PointKeeper(engine, writer, folder, ends, frozenset(stage.rewind_points))
+            if going.step == 0 and 0 in stage.rewind_points:
+                points.keep(0)
             kernels = {name: kernel.numpy() for name, kernel, _ in prunable_kernels(engine.model)}
             log.pruned(kernels, masks(engine.model))
             for metrics in going.history:
                 log.epoch(metrics)
             epochs = EpochKeeper(
                 engine=engine,
+                writer=writer,
                 folder=folder,
                 ends=ends,
                 rates=rates,
@@ -104,8 +106,6 @@ class StageRunner:
             )
             name = "/".join(spec.name.split("/")[2:])
             log.result(hparams(spec), accuracies, step=len(rates), trial_id=name)
-        finally:
-            log.close()
         checkpoint.write(folder / "final.safetensors", engine.state(), {"stage": stage.name, "step": len(rates)})
         write_text(folder / "metrics.csv", to_csv(going.history, METRICS))
         return result
@@ -191,11 +191,12 @@ class StageRunner:
         # The epochs of the stage as it ran: the order of examples does not depend on them, but sums in metrics would.
         boundaries = dense.training.ends_of_epochs(dense.training.total_steps)
         ends = tuple(sorted({begin, step, *(end for end in boundaries if end < step)}))
-        points = PointKeeper(engine, folder, ends, frozenset({step}))
-        if begin == step:
-            points.keep(step)
         rates = _rates(dense)[:step]
-        engine.train(rates=rates, ends=ends, from_step=begin, draws=draws, callbacks=[points])
+        with BackgroundWriter() as writer:
+            points = PointKeeper(engine, writer, folder, ends, frozenset({step}))
+            if begin == step:
+                points.keep(step)
+            engine.train(rates=rates, ends=ends, from_step=begin, draws=draws, callbacks=[points])
 
     def _put_nearest_point(self, engine: Engine, dense: TrainSpec, before: int, draws: Draws) -> int:
         """Put the engine into the last kept state before this step, and return that state's step."""

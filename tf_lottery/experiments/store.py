@@ -113,7 +113,7 @@ class Store:
 
     def set_point_aside(self, path: Path, why: str) -> None:
         """Remove a damaged rewind point, so that it is made again from an earlier one."""
-        logging.warning("%s. It is made again from the nearest earlier one.", why)
+        logging.warning("%s. It is made again from the nearest earlier one.", why.rstrip("."))
         path.unlink(missing_ok=True)
 
     def commit(self, name: str, result: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from tf_lottery.lazy_tf import keras
 from tf_lottery.networks.network import Network
 
 
-def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: float) -> Any:
+def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
     """Return LeNet-300-100 as an uncompiled Keras model, images [batch, *shape] -> logits [batch, classes].
 
     266,200 prunable weights on 28x28 images. Glorot normal kernels (Frankle & Carbin 2019, appendix).

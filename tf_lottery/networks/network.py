@@ -9,7 +9,7 @@ from typing import Any, Protocol
 class Build(Protocol):
     """How every network is built: images [batch, *shape] in 0 to 1 or standardised -> logits [batch, classes]."""
 
-    def __call__(self, *, shape: tuple[int, ...], classes: int, l2: float, width: float) -> Any:
+    def __call__(self, *, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
         """Return an uncompiled Keras model; `l2` is the coefficient of sum(w^2) / 2."""
 
 

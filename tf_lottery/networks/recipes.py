@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 from tf_lottery.lookup import lookup
 
-
 # Keras' policies: what layers compute in. Variables, sums of losses and updates are float32 in each.
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -72,7 +72,7 @@ class _Layers:
         )(x)
 
 
-def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float, width: float) -> Any:
+def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
     """Return the ResNet of this depth as an uncompiled Keras model, images [batch, *shape] -> logits.
 
     The first block of every stage has a projection, stage 1 included, as in the authors' code: 271,152 prunable

@@ -89,7 +89,8 @@ def _score(key: int, dtype: np.dtype[Any]) -> np.floating[Any]:
     bits = 8 * dtype.itemsize
     top = 1 << (bits - 1)
     pattern = key ^ top if key & top else key ^ ((1 << bits) - 1)
-    return np.array(pattern, f"u{dtype.itemsize}").view(dtype)[()]  # type: ignore[no-any-return]
+    score: np.floating[Any] = np.array([pattern], f"u{dtype.itemsize}").view(dtype)[0]
+    return score
 
 
 def _blocks(flat: Sequence[Scores]) -> Iterator[Scores]:

@@ -7,6 +7,12 @@ from typing import Any
 from tf_lottery.lazy_tf import keras
 
 
+def unscaled(optimizer: Any) -> Any:
+    """Return the optimizer itself, without the loss scale that Keras puts around it in mixed_float16."""
+    scaled = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+    return optimizer.inner_optimizer if scaled else optimizer
+
+
 def slots_by_kind(optimizer: Any, trainable: list[Any]) -> dict[str, list[Any]]:
     """Return an optimizer's slots, a list in the order of the trainable variables for each kind.
 
@@ -17,8 +23,7 @@ def slots_by_kind(optimizer: Any, trainable: list[Any]) -> dict[str, list[Any]]:
         optimizer: Any but a legacy one; none of its slots are found, for they come and go with the graph.
         trainable: The variables that it was built for.
     """
-    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
-        optimizer = optimizer.inner_optimizer
+    optimizer = unscaled(optimizer)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         return {}
     own = {id(variable) for variable in optimizer.variables}

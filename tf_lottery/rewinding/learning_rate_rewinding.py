@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tf_lottery.lazy_tf import keras
-from tf_lottery.pruning.slots import slots_of
+from tf_lottery.pruning.slots import slots_of, unscaled
 from tf_lottery.rewinding.points import RewindPoints
 from tf_lottery.rewinding.rates import rate_before, rate_now, schedule_of, shift_schedule
 from tf_lottery.rewinding.weight_rewinding import check_first_epoch
@@ -57,7 +57,7 @@ class LearningRateRewinding(keras.callbacks.Callback):
             return
         self._begins = False
         optimizer = self.model.optimizer
-        if self._rescale_velocity and type(optimizer) is keras.optimizers.SGD and self._rate_before:
+        if self._rescale_velocity and type(unscaled(optimizer)) is keras.optimizers.SGD and self._rate_before:
             factor = rate_now(optimizer) / self._rate_before
             for slots in slots_of(self.model).values():
                 for velocity in slots:

@@ -9,6 +9,7 @@ from typing import Any
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.lazy_tf import keras
+from tf_lottery.pruning.slots import unscaled
 from tf_lottery.rewinding.state import PointMismatchError, capture
 
 
@@ -70,10 +71,10 @@ class RewindPoints(keras.callbacks.Callback):
             ) from error
         except DamagedCheckpointError as error:
             raise DamagedCheckpointError(f"{error} Train again to make it anew.") from error
-        if metadata["optimizer"] != type(model.optimizer).__name__:
+        if metadata["optimizer"] != _kind(model.optimizer):
             raise PointMismatchError(
                 f"the rewind point of epoch {epoch} was kept with the optimizer {metadata['optimizer']}; the model has "
-                f"{type(model.optimizer).__name__}. Compile with the same kind."
+                f"{_kind(model.optimizer)}. Compile with the same kind."
             )
         return arrays
 
@@ -82,9 +83,13 @@ class RewindPoints(keras.callbacks.Callback):
         if epoch not in self.epochs or epoch in self._kept:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        metadata = {"epoch": epoch, "optimizer": type(self.model.optimizer).__name__}
+        metadata = {"epoch": epoch, "optimizer": _kind(self.model.optimizer)}
         checkpoint.write(self._path(epoch), capture(self.model), metadata)
         self._kept.add(epoch)
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:04d}.safetensors"
+
+
+def _kind(optimizer: Any) -> str:
+    return type(unscaled(optimizer)).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.pruning.slots import unscaled
 
 
 @keras.utils.register_keras_serializable(package="tf_lottery")
@@ -34,7 +35,7 @@ class OffsetSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 def schedule_of(optimizer: Any) -> Any:
     """Return the optimizer's schedule, None if its rate is a plain number."""
-    rate = optimizer._learning_rate
+    rate = unscaled(optimizer)._learning_rate
     return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
 
 

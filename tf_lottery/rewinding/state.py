@@ -12,7 +12,7 @@ import numpy as np
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.prunable import flat_layers
-from tf_lottery.pruning.slots import slots_by_kind
+from tf_lottery.pruning.slots import slots_by_kind, unscaled
 from tf_lottery.pruning.wrapper import Masked
 
 
@@ -76,6 +76,9 @@ def _weight_of(name: str) -> str:
 
 def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     optimizer = _built_optimizer(model)
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        yield from _loss_scale(optimizer)
+    optimizer = unscaled(optimizer)
     weights = dict(_weights(model))
     yield from ((f"weights/{name}", variable) for name, variable in weights.items())
     names = {variable.ref(): name for name, variable in weights.items()}
@@ -96,6 +99,13 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     # A rate that is a plain number is a variable of its own; one of a schedule follows from the step.
     if isinstance(optimizer._learning_rate, tf.Variable) and not _is_among(optimizer):
         yield "optimizer/learning_rate", optimizer._learning_rate
+
+
+def _loss_scale(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a dynamic loss scale and its count of finite steps; a fixed one is no state."""
+    if optimizer.dynamic:
+        yield "optimizer/loss_scale", optimizer._loss_scale.current_loss_scale
+        yield "optimizer/loss_scale_counter", optimizer.dynamic_counter
 
 
 def _is_among(optimizer: Any) -> bool:

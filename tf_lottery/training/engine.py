@@ -82,9 +82,7 @@ class Engine:
             augmented=dataset.augmentation == "pad_crop_flip",
         )
         rates = OriginalRates(self._feed.steps)
-        self._loop = StepLoop(
-            self.model, dataset=dataset, source=source, batch_size=training.batch_size, rates=rates
-        )
+        self._loop = StepLoop(self.model, dataset=dataset, source=source, batch_size=training.batch_size, rates=rates)
         self.jit = uses_xla(jit, network)
         self._loop.compile(optimizer=scaled(_optimizer(training, rates), training.precision), jit_compile=self.jit)
         self._loop.optimizer.build(self.model.trainable_variables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ class Feed:
                 last=end * self._batch_size,
                 augmented=self._augmented,
             )
-            for first, last in zip(marks[:-1], marks[1:], strict=True):
+            for first, last in itertools.pairwise(marks):
                 own = _fill(rows[first * self._batch_size : last * self._batch_size], self.steps * self._batch_size)
                 yield Piece(
                     first=np.int32(first),

@@ -159,6 +159,4 @@ class _HeldOut:
 
 
 def _slices(arrays: tuple[Any, ...], start: Any, size: int) -> Any:
-    return tuple(
-        tf.slice(array, [start, *[0] * (len(array.shape) - 1)], [size, *array.shape[1:]]) for array in arrays
-    )
+    return tuple(tf.slice(array, [start, *[0] * (len(array.shape) - 1)], [size, *array.shape[1:]]) for array in arrays)

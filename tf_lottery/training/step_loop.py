@@ -18,9 +18,7 @@ class StepLoop(keras.Model):
     What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network.
     """
 
-    def __init__(
-        self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates
-    ) -> None:
+    def __init__(self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates) -> None:
         """Hold the network and its input.
 
         Args:
