@@ -80,7 +80,7 @@ flags.DEFINE_string("output_dir", "runs", "The folder for results, figures, chec
 flags.DEFINE_string("data_dir", None, "A folder to look for data in, before $TF_LOTTERY_DATA_DIR and the usual ones.")
 flags.DEFINE_bool("download", False, "Let TensorFlow Datasets download what no folder has.")
 flags.DEFINE_string("executor", "inline", "Who does the work: inline (this process) or local (several).")
-flags.DEFINE_integer("workers", 2, "Processes of the local executor.")
+flags.DEFINE_string("workers", "auto", "Processes of the local executor: a number, or auto, the fastest one.")
 flags.DEFINE_string("jit", "auto", "XLA: on, off, or auto, the faster one for the network and device.")
 flags.DEFINE_string(
     "input", "auto", "Examples: memory (all on the device), stream (as needed), or auto, by size and free memory."
@@ -189,14 +189,14 @@ def _execution() -> Execution:
     lookup("executor", EXECUTORS, FLAGS.executor)
     lookup("choice for --jit", dict.fromkeys(("auto", "on", "off")), FLAGS.jit)
     lookup("choice for --input", dict.fromkeys(("auto", "memory", "stream")), FLAGS.input)
-    if FLAGS.workers < 1:
-        raise UsageError(f"--workers={FLAGS.workers}: expected 1 or more.")
+    if FLAGS.workers != "auto" and not (FLAGS.workers.isdecimal() and int(FLAGS.workers) > 0):
+        raise UsageError(f"--workers={FLAGS.workers}: expected auto, or a number of processes, 1 or more.")
     return Execution(
         data_dir=FLAGS.data_dir,
         download=FLAGS.download,
         jit=FLAGS.jit,
         input=FLAGS.input,
-        workers=FLAGS.workers,
+        workers=None if FLAGS.workers == "auto" else int(FLAGS.workers),
         checkpoint_seconds=FLAGS.checkpoint_seconds,
     )
 

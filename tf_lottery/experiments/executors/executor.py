@@ -18,7 +18,7 @@ class Execution:
     download: bool = False
     jit: Literal["auto", "on", "off"] = "auto"
     input: Literal["auto", "memory", "stream"] = "auto"
-    workers: int = 2  # processes of the local executor
+    workers: int | None = None  # processes of the local executor; None: as many as are fastest
     checkpoint_seconds: float = 10.0  # an interrupted stage loses at most so much, and an epoch
 
 

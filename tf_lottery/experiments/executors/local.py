@@ -15,6 +15,7 @@ from typing import Any
 from tf_lottery.experiments.executors.executor import Execution, Reporter
 from tf_lottery.experiments.executors.inline import run_inline
 from tf_lottery.experiments.executors.work import work
+from tf_lottery.experiments.executors.workers import threads_for, workers_for
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import Store, StoreError, explain
 from tf_lottery.lazy_tf import import_quietly, tf
@@ -33,11 +34,14 @@ def run_local(
         WorkerDiedError: A worker was killed or met an error; it said which.
     """
     todo = [stage for stage in stages if not store.is_done(stage.name)]
-    count = min(execution.workers, len(todo))
+    workers_asked = execution.workers or workers_for(stages)
+    count = min(workers_asked, len(todo))
     # Spawn, not fork: TensorFlow hangs in a forked child.
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_work, args=(stages, store.root, execution, count), name=f"worker {number}", daemon=True)
+        context.Process(
+            target=_work, args=(stages, store.root, execution, workers_asked), name=f"worker {number}", daemon=True
+        )
         for number in range(1, count + 1)
     ]
     for worker in workers:
@@ -88,6 +92,6 @@ def _end_with_parent() -> None:
 
 def _share_cores(workers: int) -> None:
     import_quietly()
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    threads = threads_for(workers)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

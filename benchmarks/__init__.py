@@ -1,0 +1,1 @@
+"""How fast this is, always beside something else: `python -m benchmarks --help`."""

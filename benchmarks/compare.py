@@ -1,0 +1,95 @@
+"""Contenders side by side: each in its own process, one at a time, in turn, several rounds."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders.registry import Row
+from benchmarks.problem import Problem
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What one contender did."""
+
+    name: str
+    first_seconds: float  # of the first run: tracing and compiling are in it
+    seconds: tuple[float, ...]  # of each round
+    masked_nonzero: int | None
+
+
+class _Worker:
+    def __init__(self, rows: str, name: str, row: Row, problem: Problem) -> None:
+        command = [sys.executable, "-m", "benchmarks.worker", rows, name, json.dumps(asdict(problem))]
+        environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+        self.name = name
+        self._process = subprocess.Popen(
+            command,
+            cwd=_ROOT,
+            env=environment | dict(row.environment),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ask(self, line: str) -> Any:
+        assert self._process.stdin is not None  # noqa: S101 - by the arguments above
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the worker of {self.name!r} ended with status {self._process.wait()}.")
+        return json.loads(answer)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def compare(rows_name: str, rows: Mapping[str, Row], problem: Problem, *, rounds: int) -> list[Timing]:
+    """Time the rows whose framework is installed, in turn, after a first run that does not count.
+
+    Raises:
+        RuntimeError: A worker died.
+    """
+    workers: list[_Worker] = []
+    try:
+        first: dict[str, float] = {}
+        for name, row in rows.items():
+            if row.is_here:
+                workers.append(_Worker(rows_name, name, row, problem))
+                first[name] = workers[-1].ask("run")  # one at a time from the start
+        seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
+        for _ in range(rounds):
+            for worker in workers:
+                seconds[worker.name].append(worker.ask("run"))
+        return [
+            Timing(
+                name=worker.name,
+                first_seconds=first[worker.name],
+                seconds=tuple(seconds[worker.name]),
+                masked_nonzero=worker.ask("tell")["masked_nonzero"],
+            )
+            for worker in workers
+        ]
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def ratio(timings: list[Timing], fast: str, slow: str) -> float:
+    """Return how many times as fast one is as the other: the median over rounds of their seconds' ratio."""
+    by_name = {timing.name: timing.seconds for timing in timings}
+    return statistics.median(b / a for a, b in zip(by_name[fast], by_name[slow], strict=True))
