@@ -22,7 +22,7 @@ test-all:  ## all tests
 	$(BIN)/python -m pytest
 
 demo:  ## digits: train, prune, retrain with three techniques, a table and a figure
-	$(BIN)/python run_experiment.py --flagfile=flags/digits.flags
+	$(BIN)/python run_experiment.py --flagfile=flags/quickstart.flags
 
 RESULTS ?= runs/results.csv
 figures:  ## redraw the figures from a results table: make figures RESULTS=FILE

@@ -222,14 +222,14 @@ def _run(stages: Sequence[Stage], root: Path, execution: Execution) -> int:
 
 
 def _report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: Store, root: Path) -> int:
-    # Imported when there is something to tell: pandas takes half a second, Matplotlib another.
-    from paper_figures.save import save_figures
-    from tf_lottery import results as tables
+    from tf_lottery import results as tables  # imports pandas: half a second
 
     ours = tables.table(results[stage.name] for stage in stages)
-    write_text(root / "results.csv", tables.to_csv(tables.table(store.results())))
     if len(ours):
-        print(tables.summary(ours).to_string(index=False))
+        print(tables.summary(ours).to_string(index=False), flush=True)
+    write_text(root / "results.csv", tables.to_csv(tables.table(store.results(results))))
+    from paper_figures.save import save_figures  # imports Matplotlib: another half, after the table stands there
+
     figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
     logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
     tensorboard = Path(sys.executable).parent / "tensorboard"

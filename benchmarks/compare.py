@@ -28,9 +28,12 @@ class Timing:
     masked_nonzero: int | None
 
 
-class _Worker:
-    def __init__(self, rows: str, name: str, row: Row, problem: Problem) -> None:
-        command = [sys.executable, "-m", "benchmarks.worker", rows, name, json.dumps(asdict(problem))]
+class Worker:
+    """A contender in a process of its own."""
+
+    def __init__(self, rows: str, name: str, row: Row, problem: Problem, *, threads: int = 0) -> None:
+        """Start it; with 0 threads it has what its framework takes by itself."""
+        command = [sys.executable, "-m", "benchmarks.worker", rows, name, json.dumps(asdict(problem)), str(threads)]
         environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
         self.name = name
         self._process = subprocess.Popen(
@@ -44,6 +47,11 @@ class _Worker:
         )
 
     def ask(self, line: str) -> Any:
+        """Send a line and return the answer; "run" answers with its seconds.
+
+        Raises:
+            RuntimeError: The process ended.
+        """
         assert self._process.stdin is not None  # noqa: S101 - by the arguments above
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.write(line + "\n")
@@ -54,6 +62,7 @@ class _Worker:
         return json.loads(answer)
 
     def end(self) -> None:
+        """End the process."""
         self._process.kill()
         self._process.wait()
 
@@ -64,12 +73,12 @@ def compare(rows_name: str, rows: Mapping[str, Row], problem: Problem, *, rounds
     Raises:
         RuntimeError: A worker died.
     """
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     try:
         first: dict[str, float] = {}
         for name, row in rows.items():
             if row.is_here:
-                workers.append(_Worker(rows_name, name, row, problem))
+                workers.append(Worker(rows_name, name, row, problem))
                 first[name] = workers[-1].ask("run")  # one at a time from the start
         seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
         for _ in range(rounds):

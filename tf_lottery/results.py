@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -140,31 +140,33 @@ def best_retraining(frame: pd.DataFrame) -> pd.DataFrame:
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per technique, heuristic, density and retrain epochs, over the trials, as text for a terminal."""
-    changed = with_change(frame)
-    rows = []
-    cells = changed.sort_values("density", ascending=False).groupby(
-        ["technique", "heuristic", "schedule", "retrain_epochs", "density"], sort=False, dropna=False
+    cell = ["technique", "heuristic", "schedule", "retrain_epochs", "density"]
+    groups = with_change(frame).groupby(cell, dropna=False)
+    accuracy, change = groups.test_accuracy.agg(["median", "min", "max", "size"]), groups.change.median()
+    cells = accuracy.assign(change=change, search_cost=groups.search_cost.first()).reset_index()
+    # Dense networks first; techniques in the order of their first row, each from its highest density down.
+    first = frame.technique.drop_duplicates(ignore_index=True)
+    order = cells.technique.map({name: -1 if name == "dense" else place for place, name in first.items()})
+    cells = cells.assign(order=order).sort_values(
+        ["order", "density", "heuristic", "schedule", "retrain_epochs"], ascending=[True, False, True, True, True]
     )
-    for key, cell in cells:
-        technique, heuristic, _, epochs, density = cast("tuple[str, str, str, float, float]", key)
-        accuracy = cell.test_accuracy * 100
-        rows.append(
-            {
-                "technique": technique,
-                "heuristic": heuristic,
-                "density": f"{density:.4f}",
-                "compression": f"{1 / density:.2f}x",
-                "test accuracy [%]": f"{accuracy.median():.2f}",
-                "lowest to highest": f"{accuracy.min():.2f} to {accuracy.max():.2f}",
-                "change [pp]": f"{100 * cell.change.median():+.2f}" if technique != "dense" else "",
-                "trials": str(len(cell)),
-                "retrain epochs": f"{epochs:g}",
-                "search cost": f"{cell.search_cost.iloc[0]:g}",
-            }
-        )
-    order = {name: number for number, name in enumerate(dict.fromkeys(row["technique"] for row in rows))}
-    rows.sort(key=lambda row: (row["technique"] != "dense", order[row["technique"]], -float(str(row["density"]))))
-    shown = pd.DataFrame(rows)
-    if shown.heuristic[1:].nunique() <= 1:  # the same for all that are pruned: the caption says it
+    pruned = cells.technique != "dense"
+    shown = pd.DataFrame(
+        {
+            "technique": cells.technique,
+            "heuristic": cells.heuristic,
+            "density": cells.density.map("{:.4f}".format),
+            "compression": (1 / cells.density).map("{:.2f}x".format),
+            "test accuracy [%]": (100 * cells["median"]).map("{:.2f}".format),
+            "lowest to highest": [
+                f"{100 * low:.2f} to {100 * high:.2f}" for low, high in zip(cells["min"], cells["max"], strict=True)
+            ],
+            "change [pp]": (100 * cells.change).map("{:+.2f}".format).where(pruned, ""),
+            "trials": cells["size"].astype(str),
+            "retrain epochs": cells.retrain_epochs.map("{:g}".format),
+            "search cost": cells.search_cost.map("{:g}".format),
+        }
+    ).reset_index(drop=True)
+    if cells.heuristic[pruned].nunique() <= 1:  # the same for all that are pruned: the caption says it
         shown = shown.drop(columns="heuristic")
     return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,14 @@ from tf_lottery.training.randomness import Draws
 class Ours:
     """One call of `Engine.train` a run: `model.fit` with its callbacks, and a validation on ten images."""
 
-    def __init__(self, problem: Problem, *, density: float | None = None, **settings: str) -> None:
-        changes = {"batch_size": problem.batch_size, "epochs": 1, "learning_rate": problem.rate}
-        training = resolve("lenet_fashion_mnist", examples=problem.examples, **changes)
+    def __init__(self, problem: Problem, *, density: float | None = None, **settings: Any) -> None:
+        training = resolve(
+            "lenet_fashion_mnist",
+            examples=problem.examples,
+            batch_size=problem.batch_size,
+            epochs=1,
+            learning_rate=problem.rate,
+        )
         dataset = replace(DATASETS["mnist"], shape=problem.shape)
         train = Split(problem.images(), problem.labels())
         few = Split(train.images[:10], train.labels[:10])

@@ -58,7 +58,7 @@ def _resnet20(torch: Any, problem: Problem) -> Any:
         convolution = nn.Conv2d(before, after, kernel, stride, (kernel - 1) // 2, bias=False)
         return nn.Sequential(convolution, nn.BatchNorm2d(after, eps=1e-5, momentum=0.003))
 
-    class Block(nn.Module):  # type: ignore[name-defined,misc]
+    class Block(nn.Module):  # type: ignore[name-defined]
         def __init__(self, before: int, after: int, stride: int, project: bool) -> None:
             super().__init__()
             self.shortcut = convolve(before, after, 1, stride) if project else nn.Identity()

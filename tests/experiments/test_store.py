@@ -30,7 +30,7 @@ def test_a_stage_is_there_and_whole_or_not_there(store):
     assert store.result(NAME) == {"status": "done", "test_accuracy": 0.5}
     assert sorted(path.name for path in store.folder(NAME).iterdir()) == ["result.json"]
     assert not store.partial(NAME).exists()
-    assert [row["test_accuracy"] for row in store.results()] == [0.5]
+    assert [row["test_accuracy"] for row in store.results({})] == [0.5]
 
 
 def test_a_damaged_result_is_set_aside_and_said(store, caplog):
@@ -42,7 +42,7 @@ def test_a_damaged_result_is_set_aside_and_said(store, caplog):
     assert "done again" in caplog.text
     assert not store.is_done(NAME)
     assert [path.name for path in store.folder(NAME).parent.iterdir()] == [".dense-00000000.damaged_1"]
-    assert store.results() == []
+    assert store.results({}) == []
 
 
 def _hold(root, name, held, done):

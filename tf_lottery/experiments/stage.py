@@ -65,8 +65,22 @@ class StageRunner:
         self._store.commit(stage.name, result)
         logging.info("stage %s ends", stage.name)
 
+    def engine(self, dense: TrainSpec) -> Engine:
+        """Return the engine of this training: the last one, if only its length or its rates differ."""
+        key = (dense.network, dense.dataset, dense.training.compiled_part)
+        if self._engine_ is None or key != self._engine_key:
+            keras.backend.clear_session()
+            execution = self._execution
+            splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
+            network, dataset = networks.find(dense.network), datasets.DATASETS[dense.dataset]
+            self._engine_ = Engine(
+                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input
+            )
+            self._engine_key = key
+        return self._engine_
+
     def _train(self, stage: Stage, folder: Path) -> dict[str, Any]:
-        spec, engine = stage.spec, self._engine(stage.spec.dense)
+        spec, engine = stage.spec, self.engine(stage.spec.dense)
         draws, rates = _draws(spec), _rates(spec)
         training, environment = spec.dense.training, engine.environment()
         ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
@@ -183,7 +197,7 @@ class StageRunner:
             time.sleep(0.1)
 
     def _train_to_point(self, dense: TrainSpec, step: int) -> None:
-        engine, draws = self._engine(dense), _draws(dense)
+        engine, draws = self.engine(dense), _draws(dense)
         folder = self._store.folder(dense.name)
         (folder / "points").mkdir(exist_ok=True)
         begin = self._put_nearest_point(engine, dense, step, draws)
@@ -210,19 +224,6 @@ class StageRunner:
                     return step
         engine.put_fresh_state(draws, keep_masks=False)
         return 0
-
-    def _engine(self, dense: TrainSpec) -> Engine:
-        key = (dense.network, dense.dataset, dense.training.compiled_part)
-        if self._engine_ is None or key != self._engine_key:
-            keras.backend.clear_session()
-            execution = self._execution
-            splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
-            network, dataset = networks.find(dense.network), datasets.DATASETS[dense.dataset]
-            self._engine_ = Engine(
-                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input
-            )
-            self._engine_key = key
-        return self._engine_
 
 
 def _depth(spec: Spec) -> int:

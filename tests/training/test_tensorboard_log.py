@@ -1,0 +1,69 @@
+"""What TensorBoard reads of what we write."""
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+
+from tf_lottery.lazy_tf import tf
+from tf_lottery.training.tensorboard_log import TensorBoardLog, declare_hparams
+
+ROW = {"step": 7, "learning_rate": 0.1, "loss": 2, "accuracy": 0.5, "validation_loss": 3.0, "validation_accuracy": 0.25}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read():
+        events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
+        events.Reload()
+        return events
+
+    return read
+
+
+def test_scalars_masks_histograms_and_hparams_are_read_back(tmp_path, read):
+    mask = np.zeros((3, 2, 4), np.uint8)
+    mask[0, 1, 2] = 1
+    kernel = np.full(mask.shape, 0.5, np.float32)
+    log = TensorBoardLog(tmp_path)
+    log.pruned({"a/kernel": kernel}, {"a/kernel": mask})
+    log.epoch(ROW)
+    log.result({"density": 0.5, "technique": "dense"}, {"test_accuracy": 0.75}, step=9, trial_id="trial_1/dense")
+    log.close()
+    events = read()
+
+    def scalar(tag):
+        (event,) = events.Tensors(tag)
+        return event.step, float(tf.make_ndarray(event.tensor_proto))
+
+    assert scalar("loss/train") == (7, 2)
+    assert scalar("accuracy/validation") == (7, 0.25)
+    assert scalar("density/all") == scalar("density_by_layer/a.kernel") == (0, np.float32(1 / 24))
+    assert scalar("result/test_accuracy") == (9, 0.75)
+    width, height, png = tf.make_ndarray(events.Tensors("masks/a.kernel")[0].tensor_proto)
+    assert (width, height) == (b"4", b"6")
+    assert np.array_equal(tf.io.decode_png(png)[:, :, 0], 255 * mask.reshape(6, 4))
+    buckets = tf.make_ndarray(events.Tensors("kept_weights/a.kernel")[0].tensor_proto)
+    assert buckets[:, 2].sum() == 1  # the weights that are kept
+    assert set(events.PluginTagToContent(hparams_metadata.PLUGIN_NAME)) == {hparams_metadata.SESSION_START_INFO_TAG}
+
+
+def test_an_empty_kernel_has_a_histogram_too(tmp_path, read):
+    log = TensorBoardLog(tmp_path)
+    log.pruned({"a": np.ones((2, 2), np.float32)}, {"a": np.zeros((2, 2), np.uint8)})
+    log.close()
+    assert "kept_weights/a" in read().Tags()["tensors"]
+
+
+def test_a_log_begun_anew_replaces_the_old_one(tmp_path, read):
+    for _ in range(2):
+        log = TensorBoardLog(tmp_path)
+        log.epoch(ROW)
+        log.close()
+    assert len(read().Tensors("loss/train")) == 1
+
+
+def test_columns_are_declared_once(tmp_path):
+    for _ in range(2):
+        declare_hparams(tmp_path, {"density": 0.5}, {"test_accuracy": "test accuracy"})
+    assert len(list(tmp_path.iterdir())) == 1
