@@ -44,7 +44,8 @@ def main() -> int:
         parser.error(f"unknown benchmark {unknown[0]!r}. Known: {', '.join(BENCHMARKS)}")
     if arguments.rounds < 1:
         parser.error(f"--rounds={arguments.rounds}: expected 1 or more.")
-    print(f"{datetime.date.today():%Y-%m-%d}. {environment()}.", flush=True)
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    print(f"# `{command}`\n\n{datetime.date.today():%Y-%m-%d}. {environment()}.", flush=True)
     for name in arguments.names or BENCHMARKS:
         measure, _ = BENCHMARKS[name]
         print(f"\n{measure(rounds=1 if arguments.quick else arguments.rounds, quick=arguments.quick)}", flush=True)

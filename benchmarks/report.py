@@ -11,20 +11,17 @@ from pathlib import Path
 _PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy", "torch")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table that is also readable as it is; the first column is text, the others are numbers."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
+    """Return a Markdown table that is also readable as it is: columns of text, then columns of numbers."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.ljust(width) if not n else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "| " + " | ".join(padded) + " |"
+        sides = [str.ljust] * text_columns + [str.rjust] * (len(head) - text_columns)
+        padded = (side(cell, width) for side, cell, width in zip(sides, cells, widths, strict=True))
+        return f"| {' | '.join(padded)} |"
 
-    rule = (
-        "|" + "|".join("-" * (width + 2) if not n else "-" * (width + 1) + ":" for n, width in enumerate(widths)) + "|"
-    )
+    rules = ["-" * (width + 2) if n < text_columns else "-" * (width + 1) + ":" for n, width in enumerate(widths)]
+    rule = f"|{'|'.join(rules)}|"
     return "\n".join([line(head), rule, *map(line, rows)])
 
 

@@ -36,7 +36,7 @@ def report(*, rounds: int, quick: bool) -> str:
     rows = [row for network, dataset in (few if quick else whole) for row in _rows(network, dataset, rounds)]
     return (
         "### A retraining of a few steps, in a process that trained before\n\n"
-        + table(("network", "what", "seconds, median of stages", "aim"), rows)
+        + table(("network", "what", "seconds, median of stages", "aim"), rows, text_columns=2)
         + "\n\nThe rest is restoring, pruning, saving and logging."
     )
 

@@ -43,6 +43,8 @@ def test_help_names_every_flag(run, tools):
         (["--executor=locl"], "Did you mean 'local'?"),
         (["--recipe=lenet_digit"], "Did you mean 'lenet_digits'?"),
         (["--jit=yes"], "Known: auto, off, on"),
+        (["--input=streem"], "Did you mean 'stream'?"),
+        (["--precision=mixed_bfloat"], "Did you mean 'mixed_bfloat16'?"),
         (["--densty=0.5"], "Did you mean: density"),
         (["--density=0.5,1.5"], "--density=1.5: expected a number above 0, at most 1"),
         (["--density=half"], "--density=half: expected a number"),
@@ -52,7 +54,8 @@ def test_help_names_every_flag(run, tools):
         (["--epochs=0"], "--epochs=0: expected 1 or more"),
         (["--batch_size=2000"], "--batch_size=2000: expected 1 to 1297"),
         (["--learning_rate=-1"], "--learning_rate=-1.0: expected"),
-        (["--workers=0"], "--workers=0"),
+        (["--workers=0"], "--workers=0: expected auto, or a number of processes"),
+        (["--workers=many"], "--workers=many: expected auto"),
         (["--trials=three"], "--trials"),
         (["--strategy="], "--strategy is empty"),
         (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
@@ -117,6 +120,20 @@ def test_the_second_run_trains_nothing_and_prints_the_same(whole, tools):
     assert tools.bytes_of(output) == before
     listed, _ = runner(*tools.small, "--output_dir=out", "--dry_run", tensorflow=False)
     assert f"{tools.stages} stages, {tools.stages} done; 0 epochs to train" in listed
+
+
+def test_streamed_examples_give_the_same_bytes(run, whole, tools):
+    run(*tools.small, "--output_dir=out", "--input=stream")
+    assert tools.bytes_of(run.folder / "out") == tools.bytes_of(whole[0])
+
+
+def test_another_precision_is_another_stage(run):
+    names = []
+    for precision in ("float32", "mixed_bfloat16"):
+        out, _ = run("--dry_run", f"--precision={precision}", tensorflow=False)
+        names.append(set(re.findall(r"\S+/trial_\S+", out)))
+    assert len(names[0]) == len(names[1]) == 45
+    assert not names[0] & names[1]
 
 
 def test_a_later_flag_replaces_a_flagfiles_from_any_folder(run):
