@@ -57,10 +57,25 @@ def test_rows_of_an_embedding_that_a_step_does_not_see_move_by_momentum():
     assert np.allclose(dense.numpy(), sparse.numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_l2_is_the_gradient_of_half_the_sum_of_squares(nesterov):
+    weights = [tf.Variable([1.0, -2.0, 0.5]) for _ in range(3)]
+    sparse = tf.IndexedSlices(tf.constant([0.25]), tf.constant([1]), dense_shape=tf.constant([3]))
+    for _ in range(4):
+        gradient = tf.constant([0.0, 0.25, 0.0])
+        steps = ((weights[0], 0.1, gradient), (weights[1], 0.1, sparse), (weights[2], 0.0, gradient + 0.1 * weights[2]))
+        for weight, l2, given in steps:
+            # A slot an optimizer: each is made anew, at momentum 0, where only the gradient counts.
+            tl.MomentumSGD(0.5, momentum=0.0, nesterov=nesterov, l2=l2).apply_gradients([(given, weight)])
+    assert weights[0].numpy().tolist() == weights[1].numpy().tolist() == weights[2].numpy().tolist()
+
+
 def test_it_is_loaded_by_name_and_refuses_a_momentum_of_one():
-    optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True)
+    optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True, l2=0.5)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, tl.MomentumSGD)
     assert again.get_config() == optimizer.get_config()
     with pytest.raises(ValueError, match="momentum 1"):
         tl.MomentumSGD(momentum=1)
+    with pytest.raises(ValueError, match="l2 -1"):
+        tl.MomentumSGD(l2=-1)

@@ -21,6 +21,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
         learning_rate: Any = 0.01,
         momentum: float = 0.9,
         nesterov: bool = False,
+        l2: float = 0.0,
         name: str = "MomentumSGD",
         jit_compile: bool = False,
         **kwargs: Any,
@@ -31,18 +32,22 @@ class MomentumSGD(keras.optimizers.Optimizer):
             learning_rate: A number above 0 or a Keras schedule.
             momentum: In [0, 1).
             nesterov: Look ahead.
+            l2: Coefficient of sum(w^2) / 2 over every trainable variable: l2 w is added to its gradient. The same
+                steps as with a regularizer on each of them, whose loss costs a small network a tenth of its time.
             name: Of the optimizer.
             jit_compile: Of the update alone; a compiled training loop has it compiled anyway.
             **kwargs: As of every Keras optimizer.
 
         Raises:
-            ValueError: Momentum out of range.
+            ValueError: Momentum or l2 out of range.
         """
         super().__init__(name=name, jit_compile=jit_compile, **kwargs)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum {momentum}: expected at least 0 and below 1.")
+        if not 0 <= l2 < float("inf"):
+            raise ValueError(f"l2 {l2}: expected 0 or more, and finite.")
         self._learning_rate = self._build_learning_rate(learning_rate)
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum, self.nesterov, self.l2 = momentum, nesterov, l2
 
     def build(self, var_list: Any) -> None:
         super().build(var_list)
@@ -55,6 +60,8 @@ class MomentumSGD(keras.optimizers.Optimizer):
         rate = tf.cast(self.learning_rate, variable.dtype)
         momentum = tf.cast(self.momentum, variable.dtype)
         accumulator = self._accumulators[self._index_dict[self._var_key(variable)]]
+        if self.l2:
+            gradient = tf.convert_to_tensor(gradient) + tf.cast(self.l2, variable.dtype) * variable
         if isinstance(gradient, tf.IndexedSlices):  # of an embedding
             accumulator.assign(momentum * accumulator)
             accumulator.scatter_add(gradient)
@@ -66,5 +73,5 @@ class MomentumSGD(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         rate = self._serialize_hyperparameter(self._learning_rate)
-        own = {"learning_rate": rate, "momentum": self.momentum, "nesterov": self.nesterov}
+        own = {"learning_rate": rate, "momentum": self.momentum, "nesterov": self.nesterov, "l2": self.l2}
         return super().get_config() | own

@@ -172,7 +172,9 @@ class Engine:
 
     def _build(self) -> Any:
         with precision_of_layers(self._training.precision):
-            return self._network.build(shape=self._dataset.shape, classes=self._dataset.classes, l2=self._training.l2)
+            return self._network.build(
+                shape=self._dataset.shape, classes=self._dataset.classes, l2=_l2_of_layers(self._training)
+            )
 
     def _calls_per_epoch(self) -> int:
         pixels = self._dataset.shape[0] * self._dataset.shape[1]
@@ -224,7 +226,12 @@ def _optimizer(training: Training, rates: Any) -> Any:
     if training.optimizer == "adam":
         # The defaults of Keras and of the paper's reference, Kingma & Ba 2015, but for epsilon: theirs is 1e-8.
         return keras.optimizers.Adam(rates, epsilon=1e-8, jit_compile=False)
-    return MomentumSGD(rates, momentum=training.momentum, nesterov=training.nesterov)
+    return MomentumSGD(rates, momentum=training.momentum, nesterov=training.nesterov, l2=training.l2)
+
+
+def _l2_of_layers(training: Training) -> float:
+    """Return the weight decay that layers add to the loss: none where the optimizer adds it to the gradients."""
+    return training.l2 if training.optimizer == "adam" else 0.0
 
 
 def _processor() -> str:

@@ -15,7 +15,8 @@ from tf_lottery.training.original_rates import OriginalRates
 class StepLoop(keras.Model):
     """A network with its input: `fit` goes over the pieces of a `Feed`.
 
-    What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network.
+    What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network. The
+    loss is the cross-entropy, with what layers add to it if they do.
     """
 
     def __init__(self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates) -> None:
