@@ -40,6 +40,6 @@ class Problem:
 
 PROBLEMS = {
     "lenet": Problem(network="lenet_300_100", shape=(28, 28, 1), steps=468),
-    "resnet": Problem(network="resnet20", shape=(32, 32, 3), steps=12, l2=2e-4),
-    "resnet_8x8": Problem(network="resnet20", shape=(8, 8, 1), steps=60, l2=2e-4),
+    "resnet": Problem(network="resnet20", shape=(32, 32, 3), steps=8, l2=2e-4),
+    "resnet_8x8": Problem(network="resnet20", shape=(8, 8, 1), steps=20, l2=2e-4),
 }
