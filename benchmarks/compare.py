@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,16 @@ class Timing:
     """What one contender did."""
 
     name: str
+    examples: int  # in one run
     first_seconds: float  # of the first run: tracing and compiling are in it
     seconds: tuple[float, ...]  # of each round
+
     masked_nonzero: int | None
+
+    @property
+    def speeds(self) -> list[float]:
+        """Images a second, of each round."""
+        return [self.examples / seconds for seconds in self.seconds]
 
 
 class Worker:
@@ -35,7 +42,7 @@ class Worker:
         """Start it; with 0 threads it has what its framework takes by itself."""
         command = [sys.executable, "-m", "benchmarks.worker", rows, name, json.dumps(asdict(problem)), str(threads)]
         environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-        self.name = name
+        self.name, self.examples = name, problem.examples
         self._process = subprocess.Popen(
             command,
             cwd=_ROOT,
@@ -78,7 +85,8 @@ def compare(rows_name: str, rows: Mapping[str, Row], problem: Problem, *, rounds
         first: dict[str, float] = {}
         for name, row in rows.items():
             if row.is_here:
-                workers.append(Worker(rows_name, name, row, problem))
+                own = replace(problem, steps=min(row.steps or problem.steps, problem.steps))
+                workers.append(Worker(rows_name, name, row, own))
                 first[name] = workers[-1].ask("run")  # one at a time from the start
         seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
         for _ in range(rounds):
@@ -87,6 +95,7 @@ def compare(rows_name: str, rows: Mapping[str, Row], problem: Problem, *, rounds
         return [
             Timing(
                 name=worker.name,
+                examples=worker.examples,
                 first_seconds=first[worker.name],
                 seconds=tuple(seconds[worker.name]),
                 masked_nonzero=worker.ask("tell")["masked_nonzero"],
@@ -99,6 +108,6 @@ def compare(rows_name: str, rows: Mapping[str, Row], problem: Problem, *, rounds
 
 
 def ratio(timings: list[Timing], fast: str, slow: str) -> float:
-    """Return how many times as fast one is as the other: the median over rounds of their seconds' ratio."""
-    by_name = {timing.name: timing.seconds for timing in timings}
-    return statistics.median(b / a for a, b in zip(by_name[fast], by_name[slow], strict=True))
+    """Return how many times as fast one is as the other: the median over rounds of the ratio of their speeds."""
+    by_name = {timing.name: timing.speeds for timing in timings}
+    return statistics.median(a / b for a, b in zip(by_name[fast], by_name[slow], strict=True))

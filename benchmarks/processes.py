@@ -13,7 +13,7 @@ from benchmarks.problem import PROBLEMS, Problem
 from benchmarks.report import table
 from tf_lottery.experiments.executors.workers import cores
 
-_MOST_ROUNDS = 3  # each starts three processes anew
+_MOST_ROUNDS = 2  # each starts three processes anew
 
 
 def report(*, rounds: int, quick: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from benchmarks.compare import Timing, compare, ratio
 from benchmarks.contenders import registry
 from benchmarks.contenders.registry import OURS, REFERENCE
-from benchmarks.problem import PROBLEMS, Problem
+from benchmarks.problem import PROBLEMS
 from benchmarks.report import table
 
 _HEAD = ("way to train", "images/s", "lowest to highest", f"against {REFERENCE}", "first run [s]", "pruned but not 0")
@@ -27,7 +27,7 @@ def report(problem_name: str, *, rounds: int, quick: bool) -> str:
         f"### {problem.network} on {'x'.join(map(str, problem.shape))} images, batches of {problem.batch_size}, "
         f"{problem.steps} steps a run, {rounds} rounds",
         "",
-        table(_HEAD, [_row(timing, timings, problem) for timing in timings]),
+        table(_HEAD, [_row(timing, timings) for timing in timings]),
     ]
     missing = [name for name, row in rows.items() if not row.is_here]
     if missing:
@@ -35,8 +35,8 @@ def report(problem_name: str, *, rounds: int, quick: bool) -> str:
     return "\n".join([*lines, "", _aims(problem_name, timings)])
 
 
-def _row(timing: Timing, timings: Sequence[Timing], problem: Problem) -> tuple[str, ...]:
-    speeds = [problem.examples / seconds for seconds in timing.seconds]
+def _row(timing: Timing, timings: Sequence[Timing]) -> tuple[str, ...]:
+    speeds = timing.speeds
     return (
         timing.name,
         f"{statistics.median(speeds):,.0f}",

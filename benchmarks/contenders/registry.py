@@ -17,6 +17,7 @@ class Row:
     make: Callable[[Problem], Any]  # imports what it needs: a worker has one framework
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: str = "tensorflow"
+    steps: int | None = None  # of one run, where all of the problem's would take minutes
 
     @property
     def is_here(self) -> bool:
@@ -89,14 +90,13 @@ CONVOLUTIONAL_NETWORK: Mapping[str, Row] = {
     "tf_lottery, dense": Row(make=_ours(masked=False), environment=_ON),
     "tf_lottery, masked, streamed": Row(make=_ours(masked=True, input_choice="stream"), environment=_ON),
     "tf_lottery, masked, oneDNN off": Row(make=_ours(masked=True), environment=_OFF),
-    "tf_lottery, masked, XLA": Row(make=_ours(masked=True, jit="on"), environment=_ON),
     "Keras fit, dense": Row(make=_fit(), environment=_ON),
     "Keras fit, dense, oneDNN off": Row(make=_fit(), environment=_OFF),
     "Keras fit, dense, 64 steps a call": Row(make=_fit(64), environment=_ON),
     REFERENCE: Row(make=_tfmot()),
     "TF-MOT in fit, oneDNN on": Row(make=_tfmot(), environment=_ON),
     "TF-MOT in fit, oneDNN off": Row(make=_tfmot(), environment=_OFF),
-    "hand-written XLA loop, masked": Row(make=_xla_loop),
+    "hand-written XLA loop, masked": Row(make=_xla_loop, steps=1),
     "PyTorch, masked": Row(make=_torch(channels_last=False), needs="torch"),
     "PyTorch, masked, channels last": Row(make=_torch(channels_last=True), needs="torch"),
 }
