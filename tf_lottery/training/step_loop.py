@@ -36,6 +36,7 @@ class StepLoop(keras.Model):
         self._sums = tf.Variable(tf.zeros([3]), trainable=False)
         # The step of the epoch whose loss was the first that is not a finite number; -1 for none.
         self.diverged_at = tf.Variable(-1, dtype=tf.int32, trainable=False)
+        self._train: Any = None
         self._evaluate: Any = None
 
     def reset_metrics(self) -> None:
@@ -47,6 +48,18 @@ class StepLoop(keras.Model):
     def metrics(self) -> list[Any]:
         """No metrics of Keras: it takes what `train_step` returns."""
         return []
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Return what `fit` calls with its iterator, for each piece: Keras calls this.
+
+        The compiled steps are called from here, not, as Keras has it, from a function around them that takes the
+        iterator: there one of TensorFlow's own threads would run them, and wait for another one at every operation,
+        with both, on some virtual machines, on one core.
+        """
+        if self.train_function is None or force:
+            self._train = tf.function(self.train_step, jit_compile=self.jit_compile)
+            self.train_function = lambda iterator: self._train(next(iterator))
+        return self.train_function
 
     def train_step(self, piece: Any) -> dict[str, Any]:
         """Run the steps of a piece; stop at the first loss that is not finite."""
@@ -89,7 +102,7 @@ class StepLoop(keras.Model):
     @property
     def traces(self) -> tuple[int, int]:
         """How often training and evaluation were traced."""
-        functions = (getattr(self, "train_tf_function", None), self._evaluate)
+        functions = (self._train, self._evaluate)
         training, evaluation = (function.experimental_get_tracing_count() if function else 0 for function in functions)
         return training, evaluation
 
