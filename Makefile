@@ -25,5 +25,5 @@ demo:  ## digits: train, prune, retrain with three techniques, a table and a fig
 	$(BIN)/python run_experiment.py --flagfile=flags/quickstart.flags
 
 RESULTS ?= runs/results.csv
-figures:  ## redraw the figures from a results table: make figures RESULTS=FILE
-	$(BIN)/python -m paper_figures $(RESULTS) figures
+figures:  ## the paper's figures, with one's own results over them where there are any: make figures RESULTS=FILE
+	$(BIN)/python -m paper_figures $(if $(wildcard $(RESULTS)),--results=$(RESULTS)) --output_dir=figures

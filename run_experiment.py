@@ -228,10 +228,14 @@ def _report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: 
     if len(ours):
         print(tables.summary(ours).to_string(index=False), flush=True)
     write_text(root / "results.csv", tables.to_csv(tables.table(store.results(results))))
-    from paper_figures.save import save_figures  # imports Matplotlib: another half, after the table stands there
+    # These import Matplotlib: another half, after the table stands there.
+    from paper_figures.save import save_figures
+    from paper_figures.tensorboard import log_figures
 
     figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
     logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
+    if figures:
+        log_figures(figures, next(iter(logs)) if len(logs) == 1 else store.stages)
     tensorboard = Path(sys.executable).parent / "tensorboard"
     command = tensorboard if tensorboard.exists() else f"{sys.executable} -m tensorboard.main"
     print(f"\nresults      {root / 'results.csv'}")

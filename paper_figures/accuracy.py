@@ -1,86 +1,92 @@
-"""Accuracy change against compression ratio: the paper's Figures 1 and 2."""
+"""Change of accuracy against compression ratio: the paper's Figures 1, 2 and 5, and their like for each network."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from paper_figures.look import look, name
-from tf_lottery.results import best_retraining, with_change
+from paper_figures import literature, select
+from paper_figures.blocks import CORE, Block
+from paper_figures.canvas import (
+    Size,
+    Words,
+    change_axis,
+    change_limits,
+    draw_line,
+    end_labels,
+    label_margin,
+    page,
+    ratio_axis,
+)
+from paper_figures.look import name
+from paper_figures.scene import Scene
 
-_TICKS = (1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
+PAPER_RANGE = {"pp": (-3.0, 1.0), "BLEU": (-6.0, 1.5)}  # of y (the authors' code, vision/plot/gen.py)
+_HEIGHTS: dict[Size, float] = {"print": 2.15, "wide": 3.6}
 
 
-def accuracy_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return min, median and max change of test accuracy [percentage points] over trials.
+def accuracy_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
+    """Return the change of test accuracy at each technique's best retrain epochs, chosen on validation."""
+    return _numbers(scene, techniques, select.best_retraining)
+
+
+def fixed_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
+    """Return the change at t = T, and at the greatest t up to 0.9 T where weights are rewound."""
+    return _numbers(scene, techniques, select.fixed_retraining)
+
+
+def algorithm_numbers(scene: Scene) -> pd.DataFrame:
+    """Return the change of iterative learning rate rewinding with t = T: the paper's algorithm."""
+    return _numbers(scene, ("lr_rewind",), select.full_retraining)
+
+
+def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) -> Figure:
+    """Draw medians as lines and the whole range over trials as bands, against compression ratio.
 
     Args:
-        table: Results of one network on one dataset with one heuristic and schedule, and its dense networks.
-
-    Returns:
-        One row per technique and density, at the retrain epochs that validation chooses: technique, density,
-        compression_ratio, retrain_epochs, min, median, max, trials.
+        numbers: Of one of the functions above.
+        scene: Where they are from.
+        subtitle: Which retraining stands for a technique.
+        size: For print or wide.
     """
-    pruned = best_retraining(with_change(table).query("technique != 'dense'"))
-    cells = pruned.groupby(["technique", "density", "retrain_epochs"]).change
-    numbers = cells.agg(["min", "median", "max"]).mul(100).assign(trials=cells.count()).reset_index()
-    numbers.insert(2, "compression_ratio", 1 / numbers.density)
-    return numbers.sort_values(["technique", "density"], ascending=[True, False], ignore_index=True)
-
-
-def accuracy_figure(numbers: pd.DataFrame, title: str = "") -> Figure:
-    """Draw medians as lines and the whole range over trials as bands.
-
-    Args:
-        numbers: Of `accuracy_numbers`.
-        title: Above the axes.
-    """
-    figure = Figure(figsize=(6.4, 3.8), dpi=150, layout="constrained")
-    axes = figure.add_subplot(xscale="log", xlabel="compression ratio", ylabel="change of test accuracy [pp]")
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.axhline(0, color="#444444", linewidth=0.8)
-    ends: list[tuple[str, float]] = []
-    for technique, line in numbers.groupby("technique", sort=False):
-        colour, marker = look(str(technique))
-        ratio = line.compression_ratio
-        axes.fill_between(ratio, line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(ratio, line["median"], color=colour, marker=marker, markersize=5, linewidth=1.4)
-        ends.append((str(technique), float(line["median"].iloc[-1])))
-    axes.margins(x=0.02)
-    ratios = sorted(set(numbers.compression_ratio))
-    ticks = [tick for tick in _TICKS if ratios[0] * 0.99 <= tick <= ratios[-1] * 1.01] or ratios
-    axes.set_xticks(ticks)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}x"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(axis="x", which="minor", length=0)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    low, high = axes.get_ylim()
-    for (technique, _), height in zip(ends, _apart([end for _, end in ends], (high - low) * 0.07), strict=True):
-        axes.annotate(
-            name(technique),
-            (1.01, height),
-            xycoords=("axes fraction", "data"),
-            color=look(technique)[0],
-            va="center",
-            fontsize=9,
-        )
-    trials = int(numbers.trials.max())
-    if trials > 1:
-        figure.supxlabel(f"lines: median of {trials} trials; bands: lowest to highest", fontsize=7, x=0.01, ha="left")
+    points = [point for block in scene.blocks for point in literature.points_of(block)]
+    papers = sorted({f"{point.paper} ({point.what})" for point in points if point.by_compression})
+    note = scene.note(numbers) + (f" Grey squares and triangles: {'; '.join(papers)}." if papers else "")
+    names = [name(technique) for technique in dict.fromkeys(numbers.technique)]
+    right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
+    figure, (axes,) = page(
+        Words(title=scene.title, subtitle=subtitle, note=note), size,
+        panel_height=_HEIGHTS[size], left=0.55, right=right,
+    )  # fmt: skip
+    block = scene.front
+    change_axis(
+        axes, change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit]), spread=spread(block), unit=block.unit
+    )
+    ratio_axis(axes, list(1 / numbers.density) + [1 / point.density for point in points if point.by_compression])
+    ends = []
+    for place, drawn in enumerate(scene.blocks):
+        behind = place < len(scene.blocks) - 1
+        for technique in drawn.techniques:
+            rows = numbers[(numbers.source == drawn.source) & (numbers.technique == technique)]
+            if rows.empty:
+                continue
+            line = rows.set_index("density").reindex(list(drawn.densities))
+            draw_line(axes, technique, list(1 / line.index), line, source=drawn.source, behind=behind)
+            last = rows.iloc[-1]
+            ends.append((technique, 1 / last.density, last.value, " (published)" if behind else ""))
+    literature.draw_by_compression(axes, points)
+    end_labels(axes, ends)
     return figure
 
 
-def _apart(heights: Sequence[float], least: float) -> list[float]:
-    """Return the heights moved as little as needed to be `least` apart, their order kept."""
-    order = sorted(range(len(heights)), key=lambda index: heights[index])
-    placed = list(heights)
-    for below, above in itertools.pairwise(order):
-        placed[above] = max(placed[above], placed[below] + least)
-    shift = sum(placed) / max(1, len(placed)) - sum(heights) / max(1, len(heights))
-    return [height - shift for height in placed]
+def spread(block: Block) -> float:
+    """Return the standard deviation of the dense networks in the block's unit, 0 if there is but one."""
+    return float(np.std(block.dense, ddof=1) * block.scale) if len(block.dense) > 1 else 0.0
+
+
+def _numbers(scene: Scene, techniques: Sequence[str], choose: Callable[[Block], select.Chosen]) -> pd.DataFrame:
+    parts = [select.numbers(block, block.change, choose(block), techniques) for block in scene.blocks]
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)

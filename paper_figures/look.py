@@ -1,8 +1,10 @@
-"""What a technique looks like, in every figure of the project."""
+"""What things look like, in every figure of the project: colours, markers, names, sizes of type."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 # Hues and markers are the paper's (the authors' code, vision/plot/common.py), darkened to 3:1 contrast on white.
 LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
@@ -12,12 +14,68 @@ LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
     "low_lr_weight_rewind": ("#B5559B", "h"),
     "reinit": ("#1B3A6B", "X"),
 }
+# Dashes as in the paper's plots, so that lines are told apart in grey and where markers are small.
+_LINES: Mapping[str, Any] = {
+    "fine_tune": (0, (5, 2)),
+    "weight_rewind": (0, (1.5, 1.5)),
+    "lr_rewind": "-",
+    "low_lr_weight_rewind": (0, (6, 2, 1, 2)),
+    "reinit": (0, (3, 1, 1, 1, 1, 1)),
+}
 NAMES: Mapping[str, str] = {
     "fine_tune": "fine-tuning",
     "weight_rewind": "weight rewinding",
     "lr_rewind": "learning rate rewinding",
     "low_lr_weight_rewind": "low-rate weight rewinding",
     "reinit": "reinitialisation",
+}
+_MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5}  # points; of equal weight for the eye
+_DATASETS = {
+    "cifar10": "CIFAR-10",
+    "imagenet": "ImageNet",
+    "wmt16": "WMT16 EN-DE",
+    "fashion_mnist": "Fashion-MNIST",
+    "mnist": "MNIST",
+    "digits": "digits",
+}
+_HEURISTICS = {
+    "global_magnitude": "unstructured",
+    "layer_magnitude": "unstructured by layer",
+    "structured_a": "structured A",
+    "structured_b": "structured B",
+}
+_SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative"}
+
+INK, SOFT, FAINT, ZONE = "#222222", "#5A5A5A", "#DDDDDD", "#EFEFEF"
+
+# For Matplotlib's rc_context, around drawing and saving. PDFs carry their fonts as Type 3, a quarter of the time of
+# TrueType (0.06 s a figure, not 0.28); SVGs as outlines.
+STYLE: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.titley": 1.0,  # fixed: placing titles by what is drawn takes an eighth of the time
+    "axes.grid.axis": "y",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.3,
+    "pdf.fonttype": 3,
+    "svg.fonttype": "path",
 }
 
 
@@ -26,6 +84,39 @@ def look(technique: str) -> tuple[str, str]:
     return LOOK.get(technique, ("#666666", "s"))
 
 
+def line_look(technique: str, *, hollow: bool) -> dict[str, Any]:
+    """Return Matplotlib's settings for a technique's line; published points are hollow, ours are filled."""
+    colour, marker = look(technique)
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": _MARKER_SIZES.get(marker, 4.8),
+        "markerfacecolor": "white" if hollow else colour,
+        "markeredgecolor": colour,
+        "markeredgewidth": 0.9,
+        "linestyle": _LINES.get(technique, "-"),
+    }
+
+
 def name(technique: str) -> str:
     """Return the technique as people write it."""
     return NAMES.get(technique, technique)
+
+
+def network_name(network: str) -> str:
+    """Return the network as people write it: resnet20_x0.5 is ResNet-20 x0.5."""
+    base, _, width = network.partition("_x")
+    shown = {"lenet_300_100": "LeNet-300-100", "gnmt": "GNMT", "vgg16_nofc": "VGG-16"}.get(base, base)
+    shown = re.sub(r"^resnet(\d+)$", r"ResNet-\1", shown)
+    shown = re.sub(r"^vgg(\d+)$", r"VGG-\1", shown)
+    return f"{shown} x{width}" if width else shown
+
+
+def dataset_name(dataset: str) -> str:
+    """Return the dataset as people write it."""
+    return _DATASETS.get(dataset, dataset)
+
+
+def pruning_name(schedule: str, heuristic: str) -> str:
+    """Return how was pruned, as people write it."""
+    return f"{_SCHEDULES.get(schedule, schedule)}, {_HEURISTICS.get(heuristic, heuristic.replace('_', ' '))}"

@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from tf_lottery import results
@@ -49,13 +47,6 @@ def test_the_change_is_against_the_mean_of_all_dense_networks_of_the_same_traini
     assert changed.change.tolist() == pytest.approx([x - (0.90 + 0.92 + 0.97) / 3 for x in (0.93, 0.95, 0.94)])
 
 
-def test_retrain_epochs_are_chosen_on_validation_and_ties_go_to_the_shortest():
-    rows = [
-        row(epochs=t, accuracy=test, validation=v) for t, test, v in ((30, 0.9, 0.8), (20, 0.1, 0.8), (10, 0.95, 0.7))
-    ]
-    assert results.best_retraining(results.table(rows)).retrain_epochs.tolist() == [20]
-
-
 def test_the_summary_has_medians_ranges_compression_and_cost():
     shown = results.summary(results.table(ROWS))
     assert shown.technique.tolist() == ["dense", "lr_rewind", "lr_rewind"]
@@ -66,38 +57,3 @@ def test_the_summary_has_medians_ranges_compression_and_cost():
         "-33.00",
         "30",
     )
-
-
-def test_the_authors_tables_become_ours(tmp_path):
-    pd.DataFrame(
-        {
-            "network": ["resnet20"] * 3 + ["resnet50"], "prune_method": ["Unstructured"] * 3 + ["Structured-A"],
-            "is_iterative": [True, True, False, False],
-            "retrain_method": ["lottery", "lottery", "lr_finetune", "lr_lottery"],
-            "density": [0.8, 0.6400000000000001, 0.512, 0.9], "retrain_time": [10.0, 10.0, 182.0, 9.0],
-            "trial": ["trial_2"] * 4, "test_acc": [0.9, 0.91, 0.92, 0.7], "val_acc": [0.8, 0.81, 0.82, 0.6],
-            "flops": [1.0, 2.0, np.nan, np.nan],
-        }
-    ).to_csv(tmp_path / "pruned.csv", index=False)  # fmt: skip
-    pd.DataFrame(
-        {
-            "network": ["resnet20"] * 4,
-            "test_acc": [0.9, 0.9, 0.91, 0.91],
-            "val_acc": [0.8] * 4,
-            "flops": [5] * 4,
-        }
-    ).to_csv(tmp_path / "dense.csv", index=False)
-    ours = results.published(tmp_path / "pruned.csv", tmp_path / "dense.csv")
-    assert tuple(ours.columns) == results.COLUMNS
-    assert ours.technique.tolist() == [
-        "dense",
-        "dense",
-        "weight_rewind",
-        "weight_rewind",
-        "lr_rewind",
-        "low_lr_weight_rewind",
-    ]
-    assert ours.search_cost.tolist() == [0, 0, 10, 20, 182, 9]
-    assert ours.dataset.tolist() == ["cifar10"] * 5 + ["imagenet"]
-    assert ours.trial.tolist() == [1, 2, 2, 2, 2, 2]
-    assert ours.heuristic.tolist()[-1] == "structured_a"

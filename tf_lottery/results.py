@@ -26,21 +26,6 @@ _TEXT = (
     "stage",
 )
 
-# What the authors call what (their code, vision/plot and gnmt/plot).
-_TECHNIQUES = {
-    "finetune": "fine_tune",
-    "lottery": "weight_rewind",
-    "lr_finetune": "lr_rewind",
-    "lr_lottery": "low_lr_weight_rewind",
-    "reinit": "reinit",
-}
-_HEURISTICS = {
-    "Unstructured": "global_magnitude",
-    "Structured-A": "structured_a",
-    "Structured-B": "structured_b",
-}
-_DATASETS = {"resnet50": "imagenet", "resnet34": "imagenet", "gnmt": "wmt16"}
-
 
 def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return results of stages as the table; those that did not end well are left out.
@@ -80,39 +65,6 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def published(pruned: Path, dense: Path) -> pd.DataFrame:
-    """Return the authors' published results in our columns; what they did not publish is empty.
-
-    Args:
-        pruned: Their pruned networks as CSV, with columns network, prune_method, is_iterative, retrain_method, density,
-            retrain_time, trial, test_acc, val_acc, flops.
-        dense: Their dense networks as CSV, with columns network, test_acc, val_acc, flops. Every row of the vision
-            networks is there twice in the authors' file, and counts once here.
-    """
-    ours = pd.read_csv(pruned).rename(
-        columns={
-            "retrain_time": "retrain_epochs",
-            "test_acc": "test_accuracy",
-            "val_acc": "validation_accuracy",
-        }
-    )
-    ours["technique"] = ours.pop("retrain_method").map(_TECHNIQUES)
-    ours["heuristic"] = ours.pop("prune_method").map(_HEURISTICS)
-    ours["schedule"] = ours.pop("is_iterative").map({True: "iterative", False: "one_shot"})
-    ours["trial"] = ours["trial"].str.removeprefix("trial_").astype(int)
-    # 20% of what is left at each level: level k of a chain has density 0.8^k and has cost k retrainings.
-    chain = ["network", "heuristic", "technique", "retrain_epochs", "trial"]
-    level = ours[ours.schedule == "iterative"].groupby(chain).density.rank(ascending=False)
-    ours["search_cost"] = ours.retrain_epochs * level.reindex(ours.index).fillna(1)
-    bases = pd.read_csv(dense).rename(columns={"test_acc": "test_accuracy", "val_acc": "validation_accuracy"})
-    bases = bases[(bases.network == "gnmt") | (bases.groupby(list(bases.columns), dropna=False).cumcount() % 2 == 0)]
-    bases = bases.assign(technique="dense", heuristic="", schedule="", density=1.0, retrain_epochs=0.0, search_cost=0.0)
-    bases["trial"] = bases.groupby("network").cumcount() + 1
-    both = pd.concat([bases, ours], ignore_index=True)
-    both["dataset"] = both.network.map(_DATASETS).fillna("cifar10")
-    return both.reindex(columns=list(COLUMNS))
-
-
 def with_change(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with `change`: test accuracy minus the mean of the same training's dense networks [share].
 
@@ -122,20 +74,6 @@ def with_change(frame: pd.DataFrame) -> pd.DataFrame:
     dense = frame[frame.technique == "dense"].groupby(keys, dropna=False).test_accuracy.mean().rename("dense_accuracy")
     joined = frame.merge(dense.reset_index(), how="left", on=keys)
     return joined.assign(change=joined.test_accuracy - joined.dense_accuracy)
-
-
-def best_retraining(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose retrain epochs have the highest median validation accuracy in their cell.
-
-    A cell is one technique at one density; of equal medians the smallest t is taken (the authors leave ties open).
-    """
-    cell = ["network", "dataset", "training", "seed", "heuristic", "schedule", "technique", "density"]
-    medians = frame.groupby([*cell, "retrain_epochs"], dropna=False).validation_accuracy.median().reset_index()
-    medians = medians.sort_values(
-        [*cell, "validation_accuracy", "retrain_epochs"], ascending=[True] * 8 + [False, True]
-    )
-    best = medians.drop_duplicates(cell)[[*cell, "retrain_epochs"]]
-    return frame.merge(best, on=[*cell, "retrain_epochs"])
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:

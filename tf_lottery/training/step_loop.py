@@ -56,9 +56,9 @@ class StepLoop(keras.Model):
         iterator: there one of TensorFlow's own threads would run them, and wait for another one at every operation,
         with both, on some virtual machines, on one core.
         """
-        if self.train_function is None or force:
+        if getattr(self, "train_function", None) is None or force:
             self._train = tf.function(self.train_step, jit_compile=self.jit_compile)
-            self.train_function = lambda iterator: self._train(next(iterator))
+            self.train_function: Any = lambda iterator: self._train(next(iterator))
         return self.train_function
 
     def train_step(self, piece: Any) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""Results as arrays: all networks of one study that were pruned one way, by technique, density, t and trial."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from paper_figures.authors import TOTAL_EPOCHS
+from paper_figures.check import is_translation
+from tf_lottery.rewinding.techniques import TECHNIQUES
+
+Cells = npt.NDArray[np.float64]  # [technique, density, t, trial]; NaN where there is no such network
+
+# Two densities are one if they differ by less: published one-shot densities are 0.8^k to 4 digits, others unrounded.
+SAME_DENSITY = 5e-4
+CORE = ("fine_tune", "weight_rewind", "lr_rewind")  # what the paper compares; the others are controls
+SAFE_ZONE = (0.25, 0.9)  # of T, from where to where rewinding pays (the authors' code, vision/plot/common.py)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Networks of one training, heuristic and schedule, and the dense networks that they are compared with."""
+
+    source: str  # published or own
+    network: str
+    dataset: str
+    training: str  # tells apart trainings of one network; "" for the published one
+    seed: float
+    heuristic: str
+    schedule: str
+    total_epochs: float  # T
+    dense: npt.NDArray[np.float64]  # [dense network], test accuracy
+    dense_flops: float  # NaN if unknown
+    techniques: tuple[str, ...]
+    densities: tuple[float, ...]  # descending
+    epochs: tuple[float, ...]  # every t, ascending
+    trials: tuple[int, ...]
+    test: Cells
+    validation: Cells
+    flops: Cells
+    cost: Cells
+    recipe: str
+
+    @property
+    def unit(self) -> str:
+        """What differences of accuracy are counted in."""
+        return "BLEU" if is_translation(self.network, self.dataset) else "pp"
+
+    @property
+    def scale(self) -> float:
+        """From the table's accuracies to that unit."""
+        return 1.0 if self.unit == "BLEU" else 100.0
+
+    @property
+    def change(self) -> Cells:
+        """Test accuracy minus the mean of all dense networks, in that unit.
+
+        The mean over all of them, not the trial's own parent (the authors' code, vision/plot/common.py).
+        """
+        return (self.test - float(self.dense.mean())) * self.scale
+
+    @property
+    def search_cost(self) -> Cells:
+        """Retraining epochs to reach each cell [technique, density, t]; of all levels in a chain (the paper, sec. 4).
+
+        As the table says; where it does not, t times the level.
+        """
+        levels = np.arange(1, len(self.densities) + 1) if self.schedule == "iterative" else np.ones(len(self.densities))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # cells without any trial
+            told = np.nanmedian(self.cost, axis=-1)
+        return np.where(np.isnan(told), levels[:, None] * np.array(self.epochs), told)
+
+    def place(self, density: float) -> int | None:
+        """Return the place of a density among ours, None if it is not there."""
+        for place, ours in enumerate(self.densities):
+            if same_density(ours, density):
+                return place
+        return None
+
+    def resampled(self, trials: npt.NDArray[np.intp]) -> Block:
+        """Return the block of these trials, by their place; one may be there twice."""
+        return replace(
+            self,
+            test=self.test[..., trials],
+            validation=self.validation[..., trials],
+            flops=self.flops[..., trials],
+            cost=self.cost[..., trials],
+            trials=tuple(self.trials[trial] for trial in trials),
+        )
+
+
+def same_density(one: float, other: float) -> bool:
+    """Say whether two densities are one, but for rounding."""
+    return abs(one - other) <= SAME_DENSITY * max(one, other)
+
+
+def blocks(table: pd.DataFrame) -> list[Block]:
+    """Return the blocks of a table with a `source` column; what has no dense network to compare with is left out."""
+    return list(_blocks(table))
+
+
+def _blocks(table: pd.DataFrame) -> Iterator[Block]:
+    studies = ["source", "network", "dataset", "training", "seed"]
+    pruned = table[table.technique != "dense"]
+    dense = table[table.technique == "dense"]
+    # By text, for NaN is not equal to itself.
+    dense_of = {tuple(map(str, key)): rows for key, rows in dense.groupby(studies, dropna=False)}
+    for key, rows in pruned.groupby([*studies, "heuristic", "schedule"], dropna=False):
+        source, network, dataset, training, seed, heuristic, schedule = map(str, key)
+        bases = dense_of.get((source, network, dataset, training, seed))
+        if bases is None:
+            continue
+        densities, density_places = _clustered(rows.density.to_numpy(float))
+        techniques = _ordered(rows.technique.unique())
+        epochs = tuple(sorted(float(t) for t in rows.retrain_epochs.unique()))
+        trials = tuple(sorted(int(trial) for trial in rows.trial.unique()))
+        places = (
+            rows.technique.map({name: place for place, name in enumerate(techniques)}).to_numpy(),
+            density_places,
+            rows.retrain_epochs.map({t: place for place, t in enumerate(epochs)}).to_numpy(),
+            rows.trial.map({trial: place for place, trial in enumerate(trials)}).to_numpy(),
+        )
+        shape = (len(techniques), len(densities), len(epochs), len(trials))
+        yield Block(
+            source=source,
+            network=network,
+            dataset=dataset,
+            training=training,
+            seed=float(seed) if seed not in ("None", "<NA>") else float("nan"),
+            heuristic=heuristic,
+            schedule=schedule,
+            total_epochs=_total_epochs(source, dataset, bases, epochs),
+            dense=bases.test_accuracy.to_numpy(float),
+            dense_flops=float(bases.flops.astype(float).median()) if bases.flops.notna().any() else float("nan"),
+            techniques=techniques,
+            densities=densities,
+            epochs=epochs,
+            trials=trials,
+            recipe=str(bases.recipe.iloc[0]),
+            **{
+                name: _filled(shape, places, rows[column])
+                for name, column in (
+                    ("test", "test_accuracy"),
+                    ("validation", "validation_accuracy"),
+                    ("flops", "flops"),
+                    ("cost", "search_cost"),
+                )
+            },
+        )
+
+
+def _filled(shape: tuple[int, ...], places: tuple[npt.NDArray[Any], ...], values: pd.Series[float]) -> Cells:
+    cells = np.full(shape, np.nan)
+    cells[places] = values.to_numpy(float, na_value=np.nan)
+    return cells
+
+
+def _clustered(densities: npt.NDArray[np.float64]) -> tuple[tuple[float, ...], npt.NDArray[np.intp]]:
+    """Return the distinct densities, descending, and the place of each given one among them."""
+    distinct: list[float] = []
+    for density in np.unique(densities)[::-1]:
+        if not distinct or not same_density(distinct[-1], density):
+            distinct.append(float(density))
+    distance = np.abs(densities[:, None] - np.array(distinct)[None, :])
+    return tuple(distinct), distance.argmin(axis=1)
+
+
+def _ordered(found: Sequence[str] | npt.NDArray[np.object_]) -> tuple[str, ...]:
+    """Return techniques in the order of the table of techniques, new ones after them."""
+    known = [name for name in TECHNIQUES if name in found]
+    return (*known, *sorted(set(found) - set(known)))
+
+
+def _total_epochs(source: str, dataset: str, dense: pd.DataFrame, epochs: Sequence[float]) -> float:
+    """Return T: as the table says, or as the authors' recipes do, or else the greatest t."""
+    if dense.epochs.notna().any():
+        return float(dense.epochs.astype(float).max())
+    if source == "published" and dataset in TOTAL_EPOCHS:
+        return TOTAL_EPOCHS[dataset]
+    return max(epochs)

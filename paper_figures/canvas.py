@@ -1,0 +1,237 @@
+"""The parts that all figures are made of: margins in inches, axes, lines with bands, labels that do not collide."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from paper_figures.look import FAINT, INK, SOFT, line_look, name
+
+Size = Literal["print", "wide"]
+WIDTHS: dict[Size, float] = {"print": 5.5, "wide": 10.0}  # inches; the first is the text width of the paper
+# Ticks of compression ratios, the roundest first.
+_ROUND = (
+    (1, 2, 5, 10, 20, 50, 100, 200, 500),
+    (1.25, 1.5, 3, 7, 15, 30, 70, 150, 300),
+    (1.1, 1.2, 1.3, 1.4, 1.75, 4),
+    (1.05, 1.15, 1.6, 2.5, 6, 8, 12, 25, 40),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What is written around a figure."""
+
+    title: str
+    subtitle: str
+    note: str
+
+
+def page(
+    words: Words, size: Size, *, rows: int = 1, columns: int = 1, panel_height: float, left: float, right: float,
+    row_gap: float = 0.27, column_gap: float = 0.1, head: float = 0.0, foot: float = 0.42,
+) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    """Return a figure with its words written, and its axes by rows.
+
+    Args:
+        words: Title and subtitle above, note below.
+        size: For print or wide.
+        rows: Of panels.
+        columns: Of panels.
+        panel_height: Of one panel's axes, inches, like all below.
+        left: Margin for the y axis.
+        right: Margin for labels at the lines' ends.
+        row_gap: Between axes.
+        column_gap: Between axes.
+        head: Room for a legend between subtitle and axes.
+        foot: Room for the x axis.
+    """
+    width = WIDTHS[size]
+    lines = textwrap.wrap(words.note, int((width - 0.2) / 0.0495))
+    top, bottom = 0.47 + head, foot + 0.06 + 0.125 * len(lines)
+    height = top + rows * panel_height + (rows - 1) * row_gap + bottom
+    panel_width = (width - left - right - (columns - 1) * column_gap) / columns
+    figure = Figure(figsize=(width, height), dpi=160)
+    axes = [
+        figure.add_axes(
+            (
+                (left + column * (panel_width + column_gap)) / width,
+                (height - top - row * (panel_height + row_gap) - panel_height) / height,
+                panel_width / width,
+                panel_height / height,
+            )
+        )
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    for panel in axes:  # fixed places, for finding them takes a tenth of the time
+        panel.xaxis.set_label_coords(0.5, -(foot - 0.2) / panel_height)
+        panel.yaxis.set_label_coords(-(left - 0.21) / panel_width, 0.5)
+    figure.text(0.08 / width, 1 - 0.07 / height, words.title, fontsize=9, fontweight="bold", va="top")
+    figure.text(0.08 / width, 1 - 0.25 / height, words.subtitle, fontsize=7.5, color=SOFT, va="top")
+    figure.text(0.08 / width, 0.05 / height, "\n".join(lines), fontsize=6.3, color=SOFT, va="bottom", linespacing=1.25)
+    return figure, axes
+
+
+def ratio_axis(axes: Axes, ratios: Sequence[float], label: str = "compression ratio") -> None:
+    """Make x a log axis of ratios, with plain numbers."""
+    low, high = min(ratios), max(ratios)
+    if high / low < 1.02:
+        low, high = low / 1.1, high * 1.1
+    reach = np.log(high / low)
+    axes.set_xscale("log")
+    axes.set_xlim(low * np.exp(-0.03 * reach), high * np.exp(0.03 * reach))
+    inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
+    least = reach * 0.36 / inches  # between two ticks' labels
+    ticks: list[float] = []
+    for candidates in _ROUND:
+        for tick in candidates:
+            inside = low * 0.995 <= tick <= high * 1.005
+            if inside and all(abs(np.log(tick / other)) >= least for other in ticks):
+                ticks.append(tick)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks) or [low, high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}x"))
+    axes.set_xlabel(label)
+
+
+def change_limits(
+    numbers: pd.DataFrame, core: Sequence[str], *, paper: tuple[float, float], room: float = 0.5
+) -> tuple[float, float]:
+    """Return the y range: the paper's, or what the main techniques need, and `room` more of it where controls need it.
+
+    Controls may leave the frame: low-rate weight rewinding falls to chance (published: -67 points), and a frame that
+    holds it would flatten all else.
+    """
+    main = numbers[numbers.technique.isin(core)] if numbers.technique.isin(core).any() else numbers
+    low, high = min(paper[0], float(main.low.min())), max(paper[1], float(main.high.max()))
+    others = numbers.low[numbers.low >= low - room * (high - low)]
+    low = min(low, float(others.min())) if len(others) else low
+    pad = 0.04 * (high - low)
+    return low - pad, high + pad
+
+
+def change_axis(axes: Axes, limits: tuple[float, float], *, spread: float, unit: str) -> None:
+    """Make y a change against the dense networks: 0 is their mean, the grey band their standard deviation."""
+    axes.set_ylim(*limits)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.axhspan(-spread, spread, color=FAINT, alpha=0.7, linewidth=0, zorder=0.5)
+    axes.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    axes.set_ylabel(f"change of {'BLEU' if unit == 'BLEU' else 'test accuracy [pp]'}")
+
+
+def draw_line(
+    axes: Axes, technique: str, x: Sequence[float], line: pd.DataFrame, *, source: str, behind: bool, band: bool = True
+) -> None:
+    """Draw a technique's medians as a line and the whole range over trials as a band.
+
+    Args:
+        axes: Where.
+        technique: Gives the look.
+        x: Of each row.
+        line: Rows with value, low, high; NaN breaks the line: something is missing there.
+        source: Published points are hollow, own ones filled.
+        behind: Drawn light, for others are laid over it.
+        band: False where lines are many and panels small.
+    """
+    settings = line_look(technique, hollow=source == "published")
+    weight = 0.5 if behind else 1.0
+    value, least, greatest = (line[column].to_numpy(float) for column in ("value", "low", "high"))
+    if band:
+        alpha = 0.07 if behind else 0.15
+        axes.fill_between(x, least, greatest, color=settings["color"], alpha=alpha, linewidth=0, zorder=1.5)
+    axes.plot(x, value, alpha=weight, zorder=2 if behind else 3, **settings)
+    low = axes.get_ylim()[0]
+    below = [place for place, height in zip(x, value, strict=True) if height < low]
+    if below:
+        axes.plot(
+            below, [low] * len(below), linestyle="", marker=11, markersize=4, color=settings["color"], clip_on=False,
+            alpha=weight, zorder=4,
+        )  # fmt: skip
+
+
+def end_labels(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
+    """Write each line's name beside its end, moved apart where two would touch.
+
+    Args:
+        axes: Whose right margin is free.
+        ends: Technique, x and y of the last point, what to add to the name.
+    """
+    low, high = axes.get_ylim()
+    figure, box = axes.figure, axes.get_position()
+    width = box.width * figure.get_figwidth()  # type: ignore[union-attr]
+    least = 0.14 / (box.height * figure.get_figheight())  # type: ignore[union-attr]
+    placed = [min(max(y, low), high) for _, _, y, _ in ends]
+    # y as a share of the axes, whatever its scale.
+    to_share = axes.transData + axes.transAxes.inverted()
+    heights = apart([float(to_share.transform((x, y))[1]) for (_, x, _, _), y in zip(ends, placed, strict=True)], least)
+    for (technique, x, _, more), y, height in zip(ends, placed, heights, strict=True):
+        colour = line_look(technique, hollow=False)["color"]
+        behind = bool(more)
+        axes.annotate(
+            name(technique) + more,
+            (x, y),
+            xytext=(1 + 0.16 / width, height),
+            textcoords="axes fraction",
+            color=colour,
+            fontsize=6.8 if behind else 7.5,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 3, "alpha": 0.7},
+        )
+
+
+def label_margin(names: Sequence[str]) -> float:
+    """Return the inches that `end_labels` needs to the right of the axes for these names."""
+    return 0.3 + 0.0565 * max(map(len, names), default=0)
+
+
+def apart(heights: Sequence[float], least: float) -> list[float]:
+    """Return the heights moved as little as needed to be `least` apart and in [0, 1], their order kept."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    placed = list(heights)
+    for _ in range(50):
+        for below, above in itertools.pairwise(order):
+            lack = least - (placed[above] - placed[below])
+            if lack > 0:
+                placed[below] -= lack / 2
+                placed[above] += lack / 2
+        placed = [min(max(height, 0.0), 1.0) for height in placed]
+    return placed
+
+
+def legend(figure: Figure, techniques: Sequence[tuple[str, str]], *, behind: bool) -> None:
+    """Write the techniques in a row between subtitle and panels.
+
+    Args:
+        figure: Of `page`, with room at its head.
+        techniques: Technique and source.
+        behind: Whether published lines are drawn light, behind own ones.
+    """
+    width, height = figure.get_size_inches()
+    handles = [
+        Line2D([], [], label=name(technique) + (f" ({source})" if behind else ""),
+               **line_look(technique, hollow=source == "published"))
+        for technique, source in techniques
+    ]  # fmt: skip
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0.02 / width, 1 - 0.4 / height),
+        ncols=max(1, min(len(handles), int(width / 1.72))), frameon=False, fontsize=7.2, handlelength=3,
+        columnspacing=1.2, borderaxespad=0.2, handletextpad=0.5,
+    )  # fmt: skip
+
+
+def legend_height(count: int, size: Size) -> float:
+    """Return the inches that `legend` needs for so many techniques."""
+    per_row = max(1, int(WIDTHS[size] / 1.72))
+    return 0.06 + 0.155 * -(-count // per_row)

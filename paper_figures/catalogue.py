@@ -1,0 +1,266 @@
+"""Every figure that a set of results has the data for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from paper_figures import accuracy, epochs, flops, gain, no_loss, search_cost, select, structured
+from paper_figures.blocks import Block
+from paper_figures.canvas import Size
+from paper_figures.families import FAMILIES
+from paper_figures.look import name as technique_name
+from paper_figures.look import network_name
+from paper_figures.scene import CONTROLS, Scene
+from tf_lottery.lookup import lookup
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawing:
+    """One figure: its words, its numbers when they are asked for, and how they are drawn."""
+
+    name: str
+    family: str
+    paper: str
+    title: str
+    subtitle: str
+    networks: tuple[str, ...]
+    scenes: tuple[Scene, ...]
+    compute: Callable[[], pd.DataFrame]
+    draw: Callable[[pd.DataFrame, str, Size], Figure]
+
+    @cached_property
+    def numbers(self) -> pd.DataFrame:
+        """What is drawn, one row a point."""
+        return self.compute()
+
+    @property
+    def csv(self) -> pd.DataFrame:
+        """The numbers as they are written: the columns of every figure's CSV, and others only where they tell more."""
+        more = [column for column in self.numbers if column not in (*select.COLUMNS, *select.MORE_COLUMNS)]
+        if self.numbers.source.nunique() > 1:
+            more += ["dataset", "source"]
+        if self.family == "search_cost":
+            more.append("search_cost")
+        return self.numbers[[*select.COLUMNS, *more]]
+
+    @property
+    def techniques(self) -> tuple[str, ...]:
+        """Which techniques are in it."""
+        return tuple(dict.fromkeys(one for pair in self.numbers.technique for one in str(pair).split("-")))
+
+    @property
+    def caption(self) -> str:
+        """One line: of what, and what is shown."""
+        return f"{self.title}: {FAMILIES[self.family].caption}."
+
+    @property
+    def alt(self) -> str:
+        """The figure for those who do not see it: what is drawn, and the values at its end."""
+        if self.family == "no_loss":
+            ends = self.numbers.nlargest(6, "value")
+            told = [
+                f"{network_name(row.network)} {row.schedule} {technique_name(row.technique)} {row.value:.2f}x"
+                for _, row in ends.iterrows()
+            ]
+        else:
+            ends = self.numbers[self.numbers.source == self.scenes[0].front.source]
+            ends = ends.sort_values("density").drop_duplicates("technique")
+            told = [
+                f"{' minus '.join(map(technique_name, row.technique.split('-')))} {row.value:+.2f} at "
+                f"{1 / row.density:.3g}x"
+                for _, row in ends.iterrows()
+            ]
+        return f"{self.caption} {'; '.join(told)}."
+
+    def figure(self, size: Size) -> Figure:
+        """Draw it."""
+        return self.draw(self.numbers, self.subtitle, size)
+
+
+def catalogue(scenes: Sequence[Scene]) -> list[Drawing]:
+    """Return every figure of these scenes, by family in the order of the paper."""
+    studies: dict[tuple[str, str], list[Scene]] = {}
+    for scene in scenes:
+        studies.setdefault((scene.front.source, scene.study), []).append(scene)
+    found = [drawing for scene in scenes for drawing in _of_scene(scene)]
+    for study in studies.values():
+        found += _of_study(study)
+    if scenes:
+        found += _of_all(scenes)
+    order = list(FAMILIES)
+    return sorted(found, key=lambda drawing: (order.index(drawing.family), drawing.name))
+
+
+def chosen(drawings: Sequence[Drawing], names: Sequence[str]) -> list[Drawing]:
+    """Return the figures of these names; the name of a family or of a network stands for all of its figures.
+
+    Raises:
+        ValueError: No such name; the message has the nearest.
+    """
+    if not names:
+        return list(drawings)
+    table: dict[str, set[str]] = {drawing.name: {drawing.name} for drawing in drawings}
+    for drawing in drawings:
+        for group in (drawing.family, *drawing.networks):
+            table.setdefault(group, set()).add(drawing.name)
+    for family, row in FAMILIES.items():
+        if family in names and family not in table:
+            raise ValueError(
+                f"no data for figures of the family {family!r}: it needs {row.needs}. --list shows the others."
+            )
+    try:
+        wanted = set[str]().union(*(lookup("figure", table, name) for name in names))
+    except ValueError as error:
+        hint = str(error).partition(" Known:")[0]
+        raise ValueError(f"{hint} Expected names, families or networks that --list shows.") from None
+    return [drawing for drawing in drawings if drawing.name in wanted]
+
+
+def _of_scene(scene: Scene) -> Iterator[Drawing]:
+    block = scene.front
+    main, every = scene.main(), scene.every()
+    new = partial(_new, scene)
+    number = "Figure 1" if block.schedule == "one_shot" else "Figure 2"
+    best = "Each technique at the retrain epochs with the best validation accuracy"
+
+    def by_ratio(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
+        return accuracy.accuracy_figure(numbers, scene, subtitle, size)
+
+    def by_epochs(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
+        return epochs.epochs_figure(numbers, scene, subtitle, size)
+
+    yield new("accuracy", number, best, partial(accuracy.accuracy_numbers, scene, main), by_ratio)
+    if set(every) & set(CONTROLS) and set(every) != set(main):
+        yield new("controls", "appendix", best, partial(accuracy.accuracy_numbers, scene, every), by_ratio)
+    if block.schedule == "iterative" and "lr_rewind" in block.techniques and _has_full(block):
+        words = f"Iterative learning rate rewinding, {block.total_epochs:g} epochs at each level"
+        yield new("algorithm", "Figure 5", words, partial(accuracy.algorithm_numbers, scene), by_ratio)
+    if _several_epochs(scene, main):
+        words = "No search over t: t = T; at most 0.9 T where weights are rewound"
+        yield new("fixed", "the authors' script", words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
+        number = "Figure 4" if block.heuristic.startswith("structured") else "Figure 3"
+        words = "A panel for each compression ratio; all with one range"
+        yield new("epochs", number, words, partial(epochs.epochs_numbers, scene, main), by_epochs)
+        if set(every) & set(CONTROLS) and set(every) != set(main) and _several_epochs(scene, every):
+            yield new("epochs_controls", "appendix", words, partial(epochs.epochs_numbers, scene, every), by_epochs)
+        if len(block.densities) > 1 and gain.gain_numbers(scene).retrain_epochs.nunique() > 1:
+            words = "Which technique is better at equal retrain epochs"
+            yield new(
+                "gain", FAMILIES["gain"].paper, words, partial(gain.gain_numbers, scene),
+                lambda numbers, subtitle, size: gain.gain_figure(numbers, scene, subtitle, size),
+            )  # fmt: skip
+    if flops.has_flops(block):
+        yield from _of_flops(scene)
+
+
+def _of_flops(scene: Scene) -> Iterator[Drawing]:
+    def ratio(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
+        return flops.flops_figure(numbers, scene, subtitle, size)
+
+    def faster(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
+        return flops.flops_accuracy_figure(numbers, scene, subtitle, size)
+
+    new = partial(_new, scene)
+    yield new("flops", "appendix", "FLOPs: speed-up over dense", partial(flops.speedup_numbers, scene), ratio)
+    if "fine_tune" in scene.front.techniques and len(scene.main()) > 1:
+        compute = partial(flops.against_fine_tuning_numbers, scene)
+        yield new("flops_ratio", "appendix", "FLOPs against fine-tuning at equal compression", compute, ratio)
+    compute = partial(flops.flops_accuracy_numbers, scene)
+    words = "Change of accuracy against speed-up over dense"
+    yield new("flops_accuracy", FAMILIES["flops_accuracy"].paper, words, compute, faster)
+
+
+def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
+    """Yield the figures that lay schedules or structured variants of one study side by side."""
+    by_heuristic: dict[str, list[Scene]] = {}
+    for scene in scenes:
+        by_heuristic.setdefault(scene.front.heuristic, []).append(scene)
+    first = scenes[0]
+    for heuristic, both in by_heuristic.items():
+        several = len(both) > 1 and bool(search_cost.shared_densities(both))
+        if several or (len(both) == 1 and _several_epochs(both[0], both[0].main())):
+            yield Drawing(
+                name=f"search_cost-{first.study}-{heuristic}",
+                family="search_cost",
+                paper=FAMILIES["search_cost"].paper,
+                title=f"{first.subject}, {_heuristic(both[0])}",
+                subtitle="One-shot and iterative pruning" if several else "At each retrain time",
+                networks=(first.front.network,),
+                scenes=tuple(both),
+                compute=partial(search_cost.search_cost_numbers, both),
+                draw=lambda numbers, subtitle, size, both=both: search_cost.search_cost_figure(  # type: ignore[misc]
+                    numbers, both, subtitle, size
+                ),
+            )
+    variants = [scene for scene in scenes if scene.front.heuristic.startswith("structured")]
+    if variants:
+        yield Drawing(
+            name=f"structured-{first.study}",
+            family="structured",
+            paper=FAMILIES["structured"].paper,
+            title=f"{first.subject}, structured",
+            subtitle="Each technique at the retrain epochs with the best validation accuracy",
+            networks=(first.front.network,),
+            scenes=tuple(variants),
+            compute=partial(structured.structured_numbers, variants),
+            draw=lambda numbers, subtitle, size: structured.structured_figure(numbers, variants, subtitle, size),
+        )
+
+
+def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
+    if len(no_loss.no_loss_numbers(scenes)):
+        yield Drawing(
+            name="no_loss",
+            family="no_loss",
+            paper=FAMILIES["no_loss"].paper,
+            title="All networks",
+            subtitle="Each technique at the retrain epochs with the best validation accuracy",
+            networks=tuple(dict.fromkeys(scene.front.network for scene in scenes)),
+            scenes=tuple(scenes),
+            compute=partial(no_loss.no_loss_numbers, scenes),
+            draw=lambda numbers, subtitle, size: no_loss.no_loss_figure(numbers, scenes, subtitle, size),
+        )
+
+
+def _new(
+    scene: Scene,
+    family: str,
+    paper: str,
+    subtitle: str,
+    compute: Callable[[], pd.DataFrame],
+    draw: Callable[[pd.DataFrame, str, Size], Figure],
+) -> Drawing:
+    return Drawing(
+        name=f"{family}-{scene.stem}",
+        family=family,
+        paper=paper,
+        title=scene.title,
+        subtitle=subtitle,
+        networks=(scene.front.network,),
+        scenes=(scene,),
+        compute=compute,
+        draw=draw,
+    )
+
+
+def _heuristic(scene: Scene) -> str:
+    return scene.title.split(": ", 1)[1].split(", ", 1)[1]
+
+
+def _has_full(block: Block) -> bool:
+    full = select.full_retraining(block)
+    row = block.techniques.index("lr_rewind")
+    return bool(np.isfinite(select.picked(block.test, full)[row]).any())
+
+
+def _several_epochs(scene: Scene, techniques: Sequence[str]) -> bool:
+    """Say whether some technique has several retrain epochs, so that lines are lines."""
+    block = scene.front
+    rows = [place for place, name in enumerate(block.techniques) if name in techniques]
+    return bool((np.isfinite(block.test[rows]).any(axis=(1, 3)).sum(axis=1) > 1).any())

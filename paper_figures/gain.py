@@ -1,0 +1,124 @@
+"""Which technique is better at equal retrain epochs: a map of differences over density and t."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from paper_figures import select
+from paper_figures.blocks import SAFE_ZONE, Block
+from paper_figures.canvas import Size, Words, page
+from paper_figures.look import INK, name
+from paper_figures.scene import Scene
+
+PAIRS = (("weight_rewind", "fine_tune"), ("lr_rewind", "fine_tune"), ("lr_rewind", "weight_rewind"))
+_TIE = 0.1  # differences below 0.1 points are within what one trial more or less would change; they get no sign
+_SHORT = {"fine_tune": "fine-tuning", "weight_rewind": "weight rewinding", "lr_rewind": "rate rewinding"}
+
+
+def pairs_of(block: Block) -> list[tuple[str, str]]:
+    """Return the comparisons that the block has both sides of."""
+    return [pair for pair in PAIRS if set(pair) <= set(block.techniques)]
+
+
+def gain_numbers(scene: Scene) -> pd.DataFrame:
+    """Return the median test accuracy of one technique minus that of another, at each density and t.
+
+    `technique` is "better-than" by name: lr_rewind-fine_tune. low and high are the least and greatest difference of any
+    two trials of the two.
+    """
+    block = scene.front
+    middle, low, high = select.over_trials(block.change)
+    rows = []
+    for one, other in pairs_of(block):
+        first, second = block.techniques.index(one), block.techniques.index(other)
+        for column, density in enumerate(block.densities):
+            for place, t in enumerate(block.epochs):
+                if np.isnan(value := middle[first, column, place] - middle[second, column, place]):
+                    continue
+                least = low[first, column, place] - high[second, column, place]
+                greatest = high[first, column, place] - low[second, column, place]
+                trials = int((~np.isnan(block.test[[first, second], column, place])).sum(axis=-1).min())
+                rows.append(
+                    (
+                        *(block.network, block.heuristic, block.schedule, f"{one}-{other}", density, t),
+                        *(value, least, greatest, trials, block.search_cost[first, column, place]),
+                        *(block.dataset, block.source, block.training),
+                    )
+                )
+    return pd.DataFrame(rows, columns=[*select.COLUMNS, *select.MORE_COLUMNS])
+
+
+def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) -> Figure:
+    """Draw a map for each pair: colour and sign say who is better, the frame marks the safe zone."""
+    block = scene.front
+    pairs = list(dict.fromkeys(numbers.technique))
+    note = (
+        f"Difference of median test accuracies [{block.unit}] over {int(numbers.trials.max())} trials; + and \u2212: "
+        "by 0.1 or more. Dashed: 25% to 90% of T, the paper's safe zone. White: not run."
+    )
+    figure, axes = page(
+        Words(title=scene.title, subtitle=subtitle, note=note), size, columns=len(pairs),
+        panel_height=1.6 if size == "print" else 2.6, left=0.62, right=0.62, head=0.16,
+    )  # fmt: skip
+    greatest = max(0.5, float(np.nanquantile(numbers.value.abs(), 0.95)))
+    for place, (panel, pair) in enumerate(zip(axes, pairs, strict=True)):
+        mesh = _map(panel, numbers[numbers.technique == pair], block, greatest)
+        one, other = pair.split("-")
+        shown = (_SHORT.get(one, name(one)), _SHORT.get(other, name(other)))
+        panel.set_title(f"{shown[0]}\nminus {shown[1]}", fontsize=7, pad=3)
+        panel.set_xlabel("retrain epochs")
+        panel.set_ylabel("compression ratio" if place == 0 else "")
+        panel.tick_params(labelleft=place == 0, labelsize=6.5, length=2)
+    width, _ = figure.get_size_inches()
+    box = axes[-1].get_position()
+    bar = figure.colorbar(mesh, cax=figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.09 / width, box.height)))
+    bar.ax.tick_params(labelsize=6.5, length=2)
+    bar.outline.set_linewidth(0.5)
+    return figure
+
+
+def _map(axes: Axes, rows: pd.DataFrame, block: Block, greatest: float) -> QuadMesh:
+    table = np.full((len(block.densities), len(block.epochs)), np.nan)
+    for density, t, value in zip(rows.density, rows.retrain_epochs, rows.value, strict=True):
+        table[block.densities.index(density), block.epochs.index(t)] = value
+    mesh = axes.pcolormesh(
+        np.arange(table.shape[1] + 1), np.arange(table.shape[0] + 1), table, cmap="PuOr_r",
+        norm=TwoSlopeNorm(0.0, -greatest, greatest), linewidth=0,
+    )  # fmt: skip
+    for marker, sign in (("+", 1), ("_", -1)):  # as markers: a hundred texts would take a second
+        for ink, strong in ((INK, False), ("white", True)):
+            size = np.abs(table)
+            at = (size >= _TIE) & (np.sign(table) == sign) & ((size > 0.75 * greatest) == strong)
+            rows_at, columns_at = np.nonzero(at)
+            axes.plot(
+                columns_at + 0.5,
+                rows_at + 0.5,
+                linestyle="",
+                marker=marker,
+                markersize=3,
+                markeredgewidth=0.7,
+                color=ink,
+            )
+    inside = [p for p, t in enumerate(block.epochs) if _is_safe(t, block.total_epochs)]
+    if inside:
+        axes.plot([inside[0]] * 2, [0, table.shape[0]], color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
+        axes.plot([inside[-1] + 1] * 2, [0, table.shape[0]], color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
+    axes.set_xlim(0, table.shape[1])
+    axes.set_ylim(table.shape[0], 0)
+    axes.grid(visible=False)
+    every = max(1, -(-len(block.epochs) // 4))
+    ticks = [*range(0, len(block.epochs) - 1, every), len(block.epochs) - 1]
+    axes.set_xticks([tick + 0.5 for tick in ticks], [f"{block.epochs[tick]:g}" for tick in ticks])
+    every = max(1, -(-len(block.densities) // 10))
+    ticks = list(range(0, len(block.densities), every))
+    axes.set_yticks([tick + 0.5 for tick in ticks], [f"{1 / block.densities[tick]:.3g}x" for tick in ticks])
+    return mesh
+
+
+def _is_safe(t: float, total: float) -> bool:
+    return SAFE_ZONE[0] * total <= t <= SAFE_ZONE[1] * total

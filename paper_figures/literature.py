@@ -1,0 +1,85 @@
+"""Points of other papers that the authors draw into their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from paper_figures.blocks import Block, same_density
+from paper_figures.look import INK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A pruned network of another paper, against that paper's own dense network."""
+
+    paper: str
+    what: str
+    network: str
+    heuristic: str
+    schedule: str
+    density: float
+    change: float  # percentage points
+    spread: float = 0.0  # standard deviation, as given; 0 where none is
+    retrain_epochs: float | None = None  # where it stands in figures over epochs
+    by_compression: bool = True
+
+
+def _of(network: str, heuristic: str, schedule: str, paper: str, what: str, *points: tuple[float, ...]) -> list[Point]:
+    names = ("density", "change", "spread", "retrain_epochs")
+    return [
+        Point(
+            paper=paper, what=what, network=network, heuristic=heuristic, schedule=schedule,
+            by_compression=what != "fine-tuned", **dict(zip(names, point, strict=False)),
+        )
+        for point in points
+    ]  # fmt: skip
+
+
+_LIU = "Liu et al. 2019"
+# All as in the authors' code, vision/plot/gen.py. Liu et al.: retrain epochs are 160, times what training from scratch
+# costs more than it saves; their fine-tuned networks stand at 0.
+POINTS: tuple[Point, ...] = (
+    *_of(
+        *("resnet56", "global_magnitude", "iterative", "Carreira-Perpiñán & Idelbayev 2018", "learned compression"),
+        *((0.1497, -0.06), (0.10, 0.16), (0.05, -0.65), (0.03, -1.35)),
+    ),
+    *_of("resnet50", "global_magnitude", "iterative", "AMC: He et al. 2018", "learned rates", (0.195, -0.02)),
+    *_of("resnet56", "structured_a", "one_shot", _LIU, "from scratch", (0.9209, -0.05, 0.14, 18.5)),
+    *_of("resnet56", "structured_b", "one_shot", _LIU, "from scratch", (0.8712, -0.09, 0.18, 60.7)),
+    *_of("resnet56", "structured_a", "one_shot", _LIU, "fine-tuned", (0.9209, -0.18, 0.26, 0.0)),
+    *_of("resnet56", "structured_b", "one_shot", _LIU, "fine-tuned", (0.8712, -0.60, 0.19, 0.0)),
+)
+_MARKERS = {"from scratch": "^", "fine-tuned": "v"}
+
+
+def points_of(block: Block) -> list[Point]:
+    """Return the points to compare with a block."""
+    key = (block.network, block.heuristic, block.schedule)
+    return [point for point in POINTS if (point.network, point.heuristic, point.schedule) == key]
+
+
+def draw_by_compression(axes: Axes, points: Iterable[Point]) -> list[str]:
+    """Draw points over the compression ratio, and return the papers that were drawn, as words."""
+    drawn = [point for point in points if point.by_compression]
+    for point in drawn:
+        _draw(axes, 1 / point.density, point)
+    return sorted({f"{point.paper} ({point.what})" for point in drawn})
+
+
+def draw_by_epochs(axes: Axes, points: Iterable[Point], density: float, scale: float = 1.0) -> list[str]:
+    """Draw points of this density over the retraining epochs, and return the papers that were drawn, as words."""
+    drawn = [p for p in points if p.retrain_epochs is not None and same_density(p.density, density)]
+    for point in drawn:
+        _draw(axes, float(point.retrain_epochs or 0) * scale, point)
+    return sorted({f"{point.paper} ({point.what})" for point in drawn})
+
+
+def _draw(axes: Axes, x: float, point: Point) -> None:
+    marker = _MARKERS.get(point.what, "s")
+    axes.errorbar(
+        [x], [point.change], yerr=[point.spread] if point.spread else None, marker=marker, markersize=5, color=INK,
+        markerfacecolor="#BBBBBB", markeredgewidth=0.9, linestyle="", linewidth=0.8, capsize=2, zorder=5, clip_on=False,
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Draw every figure of the paper, check every claim of its text, and lay one's own results over the published ones.
+
+python -m paper_figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+if __name__ == "__main__":  # as a file: Python looks for modules beside it then, not beside the package
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import pandas as pd
+
+from paper_figures import tables
+from paper_figures.blocks import Block, blocks
+from paper_figures.catalogue import Drawing, catalogue, chosen
+from paper_figures.claims_table import as_text, claims_table
+from paper_figures.families import FAMILIES
+from paper_figures.missing import gaps
+from paper_figures.page import write_page
+from paper_figures.save import save
+from paper_figures.scene import scenes
+from tf_lottery.lookup import nearest
+
+_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--list", "--help")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        words = message.removeprefix("unrecognized arguments: ")
+        hint = nearest(words.split("=")[0], _FLAGS) if words != message else ""
+        print(f"paper_figures: {message}.{hint} See --help.", file=sys.stderr)
+        sys.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says, and return the exit status."""
+    flags = _parser().parse_args(arguments)
+    try:
+        published, own = pd.DataFrame(), pd.DataFrame()
+        notes: list[str] = []
+        if flags.only != "own":
+            published, notes = tables.published(Path(flags.published).expanduser() if flags.published else None)
+        patterns = [pattern for group in flags.results or () for pattern in group]
+        if patterns and flags.only != "published":
+            own, more = tables.own(patterns)
+            notes += more
+        table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
+        if not len(table):
+            raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
+        found = blocks(table)
+        if not found:
+            raise ValueError("no pruned network has a dense one of the same training to compare with. Give both.")
+        if flags.over and flags.over not in set(table.network[table.source == "published"]):
+            known = sorted({block.network for block in found if block.source == "published"})
+            hint = nearest(flags.over, known)
+            raise ValueError(f"--over={flags.over}: no such published network.{hint} Known: {', '.join(known)}")
+        drawings = catalogue(scenes(found, over=flags.over))
+        wanted = chosen(drawings, flags.names)
+        for note in notes:
+            print(f"paper_figures: {note}", file=sys.stderr)
+        if flags.list:
+            print(_listing(wanted))
+            return 0
+        return _make(wanted, found, Path(flags.output_dir).expanduser())
+    except ValueError as error:
+        return _complain(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(
+            f"{where}{error.strerror or error}. Expected files that can be read, and a folder to write to."
+        )
+
+
+def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path) -> int:
+    for drawing in drawings:
+        print(save(drawing, folder))
+    checked = claims_table([block for block in found if block.source == "own"] or found)
+    if len({block.source for block in found}) > 1:
+        checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
+    checked.to_csv(folder / "claims.csv", index=False, lineterminator="\n", float_format="%.6g")
+    lacking = gaps(found)
+    write_page(folder / "index.html", drawings, checked, lacking)
+    print(f"\n{as_text(checked)}\n")
+    for gap in lacking:
+        print(f"missing: {gap.text}\n    {gap.command}")
+    counts = checked.verdict.value_counts()
+    print(f"claims   {folder / 'claims.csv'}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    print(f"page     {folder / 'index.html'}")
+    return 0
+
+
+def _listing(drawings: Sequence[Drawing]) -> str:
+    lines = []
+    for family in dict.fromkeys(drawing.family for drawing in drawings):
+        row = FAMILIES[family]
+        lines.append(f"{family}: {row.caption} ({row.paper}). Needs {row.needs}.")
+        lines += [f"  {d.name:68} {d.paper}; {d.title}" for d in drawings if d.family == family]
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="paper_figures", description=__doc__, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("names", nargs="*", help="figures, families or networks that --list shows; default: all")
+    parser.add_argument("--output_dir", default="figures", help="folder for figures, CSVs and index.html [figures]")
+    parser.add_argument(
+        "--published", help="the authors' release or part of it: a pickle, CSV or Parquet, or a folder of them; "
+        "default: the table that ships with the package"
+    )  # fmt: skip
+    parser.add_argument(
+        "--results", action="append", nargs="+", metavar="FILE",
+        help="results.csv of run_experiment.py, any number; * is expanded: --results='runs/*/results.csv'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", choices=("own", "published"), help="draw only one's own results, or the published ones"
+    )
+    parser.add_argument("--over", metavar="NETWORK", help="lay all own results over this published network's")
+    parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
+    return parser
+
+
+def _complain(message: object) -> int:
+    print(f"paper_figures: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What one's own results lack, and the commands that would fill it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from paper_figures.blocks import Block
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Networks of one technique that are missing among those that its own results span."""
+
+    network: str
+    dataset: str
+    schedule: str
+    heuristic: str
+    technique: str
+    densities: tuple[float, ...]
+    retrain_epochs: tuple[float, ...]
+    networks: int  # how many are missing
+    command: str
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        ratios = ", ".join(f"{1 / density:.3g}x" for density in self.densities)
+        ts = ", ".join(f"{t:g}" for t in self.retrain_epochs)
+        return (
+            f"{self.networks} of {self.network} on {self.dataset}, {self.schedule} {self.heuristic}, {self.technique} "
+            f"at {ratios}, t = {ts}"
+        )
+
+
+def gaps(blocks: Sequence[Block]) -> list[Gap]:
+    """Return what lacks in one's own blocks: of all densities and trials there, and each technique's own t."""
+    return [gap for block in blocks if block.source == "own" for gap in _of(block)]
+
+
+def _of(block: Block) -> list[Gap]:
+    found = []
+    for row, technique in enumerate(block.techniques):
+        there = np.isfinite(block.test[row])  # [density, t, trial]
+        own_t = there.any(axis=(0, 2))
+        lacks = ~there & own_t[None, :, None]
+        if not lacks.any():
+            continue
+        densities = tuple(d for d, lack in zip(block.densities, lacks.any(axis=(1, 2)), strict=True) if lack)
+        ts = tuple(t for t, lack in zip(block.epochs, lacks.any(axis=(0, 2)), strict=True) if lack)
+        found.append(
+            Gap(
+                network=block.network,
+                dataset=block.dataset,
+                schedule=block.schedule,
+                heuristic=block.heuristic,
+                technique=technique,
+                densities=densities,
+                retrain_epochs=ts,
+                networks=int(lacks.sum()),
+                command=_command(block, technique, densities, ts),
+            )
+        )
+    return found
+
+
+def _command(block: Block, technique: str, densities: Sequence[float], ts: Sequence[float]) -> str:
+    """Return the command that runs these; what is in the run store already is not run again."""
+    wanted = densities[-1:] if block.schedule == "iterative" else densities
+    flags = {
+        "network": block.network,
+        "dataset": block.dataset,
+        "recipe": block.recipe,
+        "epochs": f"{block.total_epochs:g}" if float(block.total_epochs).is_integer() else "",
+        "schedule": block.schedule,
+        "heuristic": block.heuristic,
+        "strategy": technique,
+        "density": ",".join(f"{density:.6g}" for density in wanted),
+        "retrain_epochs": ",".join(f"{t:g}" for t in ts),
+        "trials": str(max(block.trials)),
+        "seed": f"{block.seed:g}" if pd.notna(block.seed) else "",
+    }
+    return "python run_experiment.py " + " ".join(
+        f"--{flag}={shlex.quote(text)}" for flag, text in flags.items() if text
+    )

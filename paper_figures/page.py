@@ -1,0 +1,117 @@
+"""The page of all figures: one HTML file beside them that needs no network."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from paper_figures.catalogue import Drawing
+from paper_figures.claims_table import shown
+from paper_figures.families import FAMILIES
+from paper_figures.look import dataset_name, name, network_name, pruning_name
+from paper_figures.missing import Gap
+
+_VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
+_PIXELS_PER_CSS_PIXEL = 160 / 96  # figures are written at 160 dots to the inch
+
+
+def write_page(path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, gaps: Sequence[Gap]) -> None:
+    """Write the page; the figures, their CSVs and claims.csv stand beside it already.
+
+    Args:
+        path: Of the page.
+        drawings: The figures that were saved beside it.
+        claims: Of `claims_table`.
+        gaps: What one's own results lack.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    parts = files("paper_figures") / "page_parts"
+    networks = dict.fromkeys(network for drawing in drawings for network in drawing.networks)
+    techniques = dict.fromkeys(technique for drawing in drawings for technique in drawing.techniques)
+    sources = dict.fromkeys(block.source for drawing in drawings for scene in drawing.scenes for block in scene.blocks)
+    text = Template((parts / "template.html").read_text(encoding="utf-8")).substitute(
+        css=(parts / "page.css").read_text(encoding="utf-8"),
+        js=(parts / "page.js").read_text(encoding="utf-8"),
+        intro=escape(_intro(list(sources))),
+        networks=_options((network, network_name(network)) for network in networks),
+        techniques=_options((technique, name(technique)) for technique in techniques),
+        families=_options((d, d.replace("_", " ")) for d in dict.fromkeys(drawing.family for drawing in drawings)),
+        count=len(drawings),
+        figures="".join(_figure(path.parent, drawing) for drawing in drawings),
+        claims_intro=escape(
+            "Each statement that data can contradict, with the rule that checks it. Differences are in percentage "
+            "points (pp) of test accuracy or in BLEU, between medians over trials. The interval is a bootstrap "
+            "over trials."
+        ),
+        claims="".join(_claim(row) for _, row in claims.iterrows()),
+        missing=_missing(gaps),
+    )
+    path.write_text(text, encoding="utf-8")
+
+
+def _intro(sources: Sequence[str]) -> str:
+    alone = {"published": "the published results", "own": "one's own results"}
+    whose = alone.get(" ".join(sources), "one's own results (filled, strong) over the published ones (hollow, light)")
+    return (
+        "The figures and claims of \u201cComparing Rewinding and Fine-tuning in Neural Network Pruning\u201d (Renda, "
+        f"Frankle, Carbin, ICLR 2020), drawn from {whose}."
+    )
+
+
+def _options(choices: Iterable[tuple[str, str]]) -> str:
+    return "".join(f'<option value="{escape(value)}">{escape(shown_as)}</option>' for value, shown_as in choices)
+
+
+def _figure(folder: Path, drawing: Drawing) -> str:
+    width, height = _pixels(folder / f"{drawing.name}.png")
+    stem = escape(drawing.name)
+    links = [("CSV", ".csv"), ("SVG", ".svg"), ("PDF", ".pdf"), ("PNG", ".png"), ("wide SVG", "-wide.svg")]
+    listed = "".join(f'<li><a href="{stem}{ending}">{text}</a></li>' for text, ending in links)
+    return (
+        f'<article id="{stem}" data-network="{escape(" ".join(drawing.networks))}" '
+        f'data-technique="{escape(" ".join(drawing.techniques))}" data-family="{escape(drawing.family)}">\n'
+        f"<h3>{escape(drawing.title)}</h3>\n"
+        f'<a href="{stem}.svg"><img src="{stem}.svg" alt="{escape(drawing.alt)}" '
+        f'width="{width}" height="{height}"></a>\n'
+        f"<p>{escape(FAMILIES[drawing.family].caption.capitalize())}. In the paper: {escape(drawing.paper)}.</p>\n"
+        f'<ul class="files" aria-label="Files of this figure">{listed}</ul>\n</article>\n'
+    )
+
+
+def _pixels(png: Path) -> tuple[int, int]:
+    """Return width and height of a picture for the page: a PNG's header has them at byte 16."""
+    with png.open("rb") as file:
+        width, height = struct.unpack(">II", file.read(24)[16:])
+    return round(width / _PIXELS_PER_CSS_PIXEL), round(height / _PIXELS_PER_CSS_PIXEL)
+
+
+def _claim(row: pd.Series[Any]) -> str:
+    kind, verdict = _VERDICTS.get(row.verdict, ("unknown", str(row.verdict)))
+    write = shown(row.unit)
+    interval = "" if np.isnan(row.low) else f"{write(row.low)} to {write(row.high)}"
+    what = f"{network_name(row.network)} on {dataset_name(row.dataset)}, {pruning_name(row.schedule, row.heuristic)}"
+    unit = "" if np.isnan(row.value) else f" {row.unit}"
+    return (
+        f'<tr data-network="{escape(row.network)}"><th scope="row">{escape(row.statement)}<br>'
+        f"<small>{escape(row['where'])}</small></th><td>{escape(what)}{' (own)' if row.source == 'own' else ''}</td>"
+        f'<td class="number">{write(row.published)}</td><td class="number">{write(row.value)}{escape(unit)}</td>'
+        f'<td class="number">{escape(interval or str(row.uncertainty))}</td><td class="number">{row.trials}</td>'
+        f'<td class="{kind}">{escape(verdict)}</td><td class="rule">{escape(row.rule)}</td></tr>\n'
+    )
+
+
+def _missing(gaps: Sequence[Gap]) -> str:
+    if not gaps:
+        return ""
+    listed = "".join(f"<p>{escape(gap.text)}</p><pre><code>{escape(gap.command)}</code></pre>\n" for gap in gaps)
+    return f'<h2 id="missing">Missing in one\'s own results</h2>\n{listed}'

@@ -1,0 +1,131 @@
+"""A scene: one's own results of one kind of pruning, the published ones behind them, or either alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from paper_figures.blocks import CORE, Block
+from paper_figures.look import dataset_name, network_name, pruning_name
+
+CONTROLS = ("low_lr_weight_rewind", "reinit")  # which the paper compares with, but does not propose
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """Blocks to be drawn over each other, the published one first."""
+
+    blocks: tuple[Block, ...]
+    several: bool = False  # own results have several trainings of this network, so names must tell them apart
+
+    @property
+    def front(self) -> Block:
+        """The block that the figure is about."""
+        return self.blocks[-1]
+
+    @property
+    def stem(self) -> str:
+        """What tells this scene's files apart from another's."""
+        block = self.front
+        stem = f"{block.dataset}-{block.network}-{block.schedule}-{block.heuristic}"
+        return f"{stem}-{block.training}-seed_{block.seed:g}" if self.several else stem
+
+    @property
+    def study(self) -> str:
+        """The scene's stem without schedule and heuristic."""
+        block = self.front
+        stem = f"{block.dataset}-{block.network}"
+        return f"{stem}-{block.training}-seed_{block.seed:g}" if self.several else stem
+
+    @property
+    def is_laid_over(self) -> bool:
+        """Whether published results are behind one's own."""
+        return len(self.blocks) > 1
+
+    @property
+    def title(self) -> str:
+        """Network, dataset and pruning as people write them."""
+        block = self.front
+        return f"{self.subject}: {pruning_name(block.schedule, block.heuristic)} pruning"
+
+    @property
+    def subject(self) -> str:
+        """Network and dataset as people write them."""
+        return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}"
+
+    def main(self) -> tuple[str, ...]:
+        """Return the techniques to compare: all but the controls, unless there is nothing else."""
+        found = self.every()
+        return tuple(name for name in found if name not in CONTROLS) or found
+
+    def every(self) -> tuple[str, ...]:
+        """Return all techniques of the scene."""
+        return tuple(dict.fromkeys(name for block in reversed(self.blocks) for name in block.techniques))
+
+    def note(self, numbers: pd.DataFrame, *, bands: str = "; bands: lowest to highest") -> str:
+        """Return what the reader must know: trials, what 0 is, whose points are whose, what is missing."""
+        block = self.front
+        trials = sorted(set(numbers.trials[numbers.source == block.source]))
+        many = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}" if trials else "0"
+        mean, spread = block.dense.mean() * block.scale, block.dense.std(ddof=1) if len(block.dense) > 1 else 0.0
+        unit = "BLEU" if block.unit == "BLEU" else "%"
+        told = "one trial, so no spread." if trials == [1] else f"median of {many} trials{bands}."
+        words = [
+            f"Lines: {told}",
+            f"0: mean of {len(block.dense)} dense networks, {mean:.2f} {unit}"
+            + (f"; grey: their standard deviation, {spread * block.scale:.2f}." if len(block.dense) > 1 else "."),
+        ]
+        if self.is_laid_over:
+            back = self.blocks[0]
+            words.append(
+                f"Filled: own. Hollow, light: published, {network_name(back.network)} on {dataset_name(back.dataset)}, "
+                f"against its own dense networks ({back.dense.mean() * back.scale:.2f} {unit})."
+            )
+        if gaps := self.missing(numbers):
+            words.append("Missing: " + gaps + ".")
+        return " ".join(words)
+
+    def missing(self, numbers: pd.DataFrame) -> str:
+        """Return which of one's own technique and density cells have no row among these, "" if none lack."""
+        block = self.front
+        if block.source != "own":
+            return ""
+        found = numbers[numbers.source == "own"]
+        words = []
+        for technique in dict.fromkeys(found.technique):
+            there = set(found.density[found.technique == technique])
+            if lacks := [f"{1 / density:.3g}x" for density in block.densities if density not in there]:
+                shown = ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
+                words.append(f"{technique} at {shown}")
+        return "; ".join(words)
+
+
+def scenes(blocks: Sequence[Block], *, over: str | None = None) -> list[Scene]:
+    """Return one scene for each block of one's own, over the published one of the same kind, and for others alone.
+
+    Args:
+        blocks: Published and own.
+        over: A published network to lay all own results over; by default the same network on the same dataset.
+    """
+    published = {(b.network, b.dataset, b.heuristic, b.schedule): b for b in blocks if b.source == "published"}
+    own = [block for block in blocks if block.source == "own"]
+    used: set[int] = set()
+    made = []
+    for block in own:
+        behind = [
+            other
+            for (network, dataset, *kind), other in published.items()
+            if kind == [block.heuristic, block.schedule]
+            and (network == over if over else (network, dataset) == (block.network, block.dataset))
+        ]
+        used.update(map(id, behind))
+        twins = {(b.training, str(b.seed)) for b in own if (b.network, b.dataset) == (block.network, block.dataset)}
+        made.append(Scene(blocks=(*behind[:1], block), several=len(twins) > 1))
+    return [Scene(blocks=(block,)) for block in blocks if block.source != "own" and id(block) not in used] + made
+
+
+def core(scene: Scene) -> tuple[str, ...]:
+    """Return the three techniques that the paper compares, those that are there; else all that are."""
+    return tuple(name for name in scene.every() if name in CORE) or scene.every()

@@ -1,0 +1,140 @@
+"""Results tables from files: the authors' release, ours, a user's, as one table with its source in a column."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from paper_figures import authors, reference
+from paper_figures.check import NUMBERS, TIDY, check
+from paper_figures.frame_pickle import read_pickle
+from tf_lottery.results import COLUMNS
+
+_ENDINGS = (".pkl", ".pickle", ".csv", ".csv.gz", ".parquet")
+_TEXT = ("network", "dataset", "heuristic", "schedule", "technique", "recipe", "training", "environment", "stage")
+_DENSE_KEY = ["network", "dataset", "training", "seed"]
+_KEY = [*_DENSE_KEY, "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial"]
+_VALUES = ["test_accuracy", "validation_accuracy"]
+
+
+def published(path: Path | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return published results, and notes on what was left out or filled in.
+
+    Args:
+        path: The authors' release or part of it: a file, or a folder of files; None for the table that ships.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: A file is no such table, or a row of it cannot be.
+    """
+    if path is None:
+        return reference.table().assign(source="published"), []
+    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+    if not files:
+        raise ValueError(f"{path} holds no table. Expected files that end in {', '.join(_ENDINGS)}.")
+    table, notes = _joined([(file, _read(file)) for file in files])
+    dense = set(table.loc[table.technique == "dense", "network"])
+    if missing := sorted(set(table.network) - dense):
+        shipped = reference.table()
+        shipped = shipped[(shipped.technique == "dense") & shipped.network.isin(missing)]
+        for network in missing:
+            where = "taken from the published table" if network in set(shipped.network) else "nowhere to be found"
+            notes.append(f"{path} has no dense networks of {network}: {where}")
+        table = pd.concat([table, shipped], ignore_index=True)
+    return table.assign(source="published"), notes
+
+
+def own(patterns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the user's results of these files, and notes on what was left out.
+
+    Args:
+        patterns: Paths of results tables; `*` and `**` are expanded where the shell did not.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: A pattern matches nothing, a file is no results table, or a row of it cannot be.
+    """
+    files: dict[Path, None] = {}
+    for pattern in patterns:
+        found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 -- of any root
+        if not found:
+            raise ValueError(f"--results={pattern}: no such file. Expected the results.csv of a run_experiment.py.")
+        for name in found:
+            path = Path(name)
+            files[path / "results.csv" if path.is_dir() else path] = None
+    table, notes = _joined([(file, _read(file)) for file in files])
+    return table.assign(source="own"), notes
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return one file's rows in our columns, checked."""
+    frame = _raw(path)
+    try:
+        if "retrain_method" in frame and set(authors.PRUNED_COLUMNS) <= set(frame.columns):
+            frame = authors.pruned_rows(frame)
+        elif "technique" not in frame and set(authors.DENSE_COLUMNS) <= set(frame.columns):
+            frame = authors.dense_rows(frame)
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
+    if missing := [column for column in TIDY if column not in frame.columns]:
+        raise ValueError(
+            f"{path} lacks the columns {', '.join(missing)}. Expected a results.csv of run_experiment.py, or the "
+            "authors' tables of dense or pruned networks."
+        )
+    table = frame.reindex(columns=[*COLUMNS, *(column for column in frame.columns if column not in COLUMNS)])
+    for column in _TEXT:
+        table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
+    table["dataset"] = table.dataset.where(table.dataset != "", table.network.map(authors.dataset_of))
+    for column in NUMBERS:
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        broken = (numbers.isna() & table[column].notna()).to_numpy()
+        if broken.any():
+            place = int(broken.argmax())
+            raise ValueError(
+                f"{path}, row {place + 1}: {column} is {table[column].iloc[place]!r}. Expected a number: mend it."
+            )
+        table[column] = numbers.astype(float)
+    check(table, path)
+    return table
+
+
+def _raw(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:1] == b"\x80":
+        return read_pickle(path)
+    try:
+        if start == b"PAR1":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])
+    except (ValueError, pd.errors.ParserError, EOFError) as error:
+        raise ValueError(
+            f"{path} is no table that can be read ({error}). Expected CSV, Parquet or a pickle."
+        ) from error
+
+
+def _joined(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the tables as one; of rows for one and the same network, the first file's stand."""
+    notes: list[str] = []
+    joined = pd.DataFrame(columns=[*COLUMNS])
+    for path, table in tables:
+        rows = table.copy()
+        if not len(joined):
+            joined = rows
+            continue
+        keys = pd.MultiIndex.from_frame(joined[_KEY].astype(str))
+        repeated = pd.MultiIndex.from_frame(rows[_KEY].astype(str)).isin(keys)
+        if repeated.any():
+            notes.append(f"{path}: {int(repeated.sum())} rows are in files before it, and are left out")
+        joined = pd.concat([joined, rows[~repeated]], ignore_index=True)
+    twice = joined[joined.duplicated(_KEY, keep=False)]
+    if len(twice) and (twice.groupby(_KEY, dropna=False)[_VALUES].nunique() > 1).any().any():
+        first = twice.iloc[0]
+        raise ValueError(
+            f"two rows for {first.network}, {first.technique}, density {first.density:g}, t {first.retrain_epochs:g}, "
+            f"trial {first.trial:g} of one file have different accuracies. Expected one row for each network."
+        )
+    return joined.drop_duplicates(_KEY, ignore_index=True), notes

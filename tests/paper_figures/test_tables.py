@@ -1,0 +1,118 @@
+import pandas as pd
+import pytest
+
+from paper_figures import tables
+from tf_lottery import results
+
+
+@pytest.fixture
+def authors_files(tmp_path, plain):
+    """The authors' form of a part of the data: one network, with every dense row twice."""
+    words = {"fine_tune": "finetune", "lr_rewind": "lr_finetune", "weight_rewind": "lottery"}
+    rows = [row for row in plain if row["network"] == "resnet20" and row["technique"] in words]
+    folder = tmp_path / "release"
+    folder.mkdir()
+    pd.DataFrame(
+        {
+            "network": [row["network"] for row in rows], "prune_method": "Unstructured",
+            "is_iterative": [row["schedule"] == "iterative" for row in rows],
+            "retrain_method": [words[row["technique"]] for row in rows],
+            "density": [float(row["density"]) for row in rows],
+            "retrain_time": [float(row["retrain_epochs"]) for row in rows],
+            "trial": [f"trial_{row['trial']}" for row in rows],
+            "test_acc": [float(row["test_accuracy"]) for row in rows],
+            "val_acc": [float(row["validation_accuracy"]) for row in rows],
+            "flops": [float(row["flops"] or "nan") for row in rows],
+        }
+    ).to_pickle(folder / "pruned_dataframe.pkl")  # fmt: skip
+    dense = [row for row in plain if row["network"] == "resnet20" and row["technique"] == "dense"]
+    pd.DataFrame(
+        {
+            "network": "resnet20", "test_acc": [float(row["test_accuracy"]) for row in dense] * 2,
+            "val_acc": [float(row["validation_accuracy"]) for row in dense] * 2, "flops": [41886986] * 2 * len(dense),
+        }
+    ).to_pickle(folder / "bases_dataframe.pkl")  # fmt: skip
+    return folder
+
+
+KEY = ["schedule", "technique", "density", "retrain_epochs", "trial"]
+
+
+def test_a_folder_of_the_authors_pickles_is_the_table_that_ships(authors_files, published):
+    read, notes = tables.published(authors_files)
+    shipped = published[(published.network == "resnet20") & published.technique.isin(set(read.technique))]
+    assert notes == []
+    dense, dense_shipped = (table[table.technique == "dense"].test_accuracy for table in (read, shipped))
+    assert sorted(dense) == sorted(dense_shipped)
+    joined = read[read.technique != "dense"].merge(shipped, on=KEY, suffixes=("", "_shipped"))
+    assert len(joined) + 123 == len(read) == len(shipped)
+    for column in ("test_accuracy", "validation_accuracy", "search_cost", "dataset", "heuristic"):
+        assert (joined[column] == joined[f"{column}_shipped"]).all()
+
+
+def test_pruned_results_alone_get_their_dense_networks_from_the_table_that_ships(authors_files):
+    read, notes = tables.published(authors_files / "pruned_dataframe.pkl")
+    assert (read.technique == "dense").sum() == 123
+    assert "resnet20: taken from the published table" in notes[0]
+
+
+def test_csv_and_parquet_with_our_columns_are_read_too(published, tmp_path):
+    part = published[published.network == "resnet50"].drop(columns="source")
+    part.to_csv(tmp_path / "one.csv", index=False)
+    part.to_parquet(tmp_path / "two.parquet")
+    for name in ("one.csv", "two.parquet"):
+        read, _ = tables.published(tmp_path / name)
+        assert len(read) == len(part)
+        assert read.test_accuracy.tolist() == part.test_accuracy.tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("technique", "lr_rewnd", r"bad.csv, row 2: technique is 'lr_rewnd'. .*Did you mean 'lr_rewind'"),
+        ("density", 0.0, r"row 2: density is .*0.0.*above 0 to 1"),
+        ("density", 1.5, r"row 2: density is .*1.5.*above 0 to 1"),
+        ("test_accuracy", 91.7, r"row 2: test_accuracy is .*91.7.*from 0 to 1"),
+        ("validation_accuracy", "", r"row 2: validation_accuracy is .*nan"),
+        ("test_accuracy", "high", r"row 2: test_accuracy is 'high'. Expected a number"),
+        ("schedule", "iterativ", r"row 2: schedule is 'iterativ'"),
+        ("retrain_epochs", -1, r"row 2: retrain_epochs"),
+    ],
+)
+def test_a_row_that_cannot_be_is_named_with_its_file(row, tmp_path, column, value, message):
+    table = results.table([row("dense"), row(), row(trial=2)]).astype(object)
+    table.loc[1, column] = value
+    table.to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(ValueError, match=message):
+        tables.own([str(tmp_path / "bad.csv")])
+
+
+def test_translation_is_scored_from_0_to_100(row, tmp_path):
+    table = results.table([row("dense", accuracy=26.8), row(accuracy=25.0)]).assign(network="gnmt", dataset="wmt16")
+    table.to_csv(tmp_path / "gnmt.csv", index=False)
+    assert tables.own([str(tmp_path / "gnmt.csv")])[0].test_accuracy.tolist() == [26.8, 25.0]
+
+
+def test_any_number_of_own_files_by_pattern_and_no_row_twice(small, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    small = small[small.technique != "novel"]
+    small.to_csv(tmp_path / "a/results.csv", index=False)
+    small.to_csv(tmp_path / "b/results.csv", index=False)
+    read, notes = tables.own([f"{tmp_path}/*/results.csv"])
+    assert len(read) == len(small)
+    assert f"{len(small)} rows are in files before it" in notes[0]
+    with pytest.raises(ValueError, match="no such file"):
+        tables.own([f"{tmp_path}/none/*.csv"])
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"other.csv lacks the columns network"):
+        tables.own([str(tmp_path / "other.csv")])
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(ValueError, match=r"empty.csv is no table"):
+        tables.own([str(tmp_path / "empty.csv")])
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="holds no table"):
+        tables.published(tmp_path / "folder")
