@@ -65,4 +65,5 @@ class _CountBeforeRemasking(keras.callbacks.Callback):
             wrappers = [layer for layer in self.model.layers if hasattr(layer, "pruning_vars")]
             held = [(weight.numpy(), mask.numpy()) for layer in wrappers for weight, mask, _ in layer.pruning_vars]
             found = sum(int(np.count_nonzero(weight[mask == 0])) for weight, mask in held)
-            type(self).found = found
+            # In a run of few steps it has not pruned anything yet.
+            type(self).found = found if any((mask == 0).any() for _, mask in held) else None
