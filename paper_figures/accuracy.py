@@ -59,7 +59,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
     right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
     figure, (axes,) = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size,
-        panel_height=_HEIGHTS[size], left=0.55, right=right,
+        panel_height=_HEIGHTS[size], left=0.68, right=right,
     )  # fmt: skip
     block = scene.front
     change_axis(

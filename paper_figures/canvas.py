@@ -108,11 +108,13 @@ def ratio_axis(axes: Axes, ratios: Sequence[float], label: str = "compression ra
 def change_limits(
     numbers: pd.DataFrame, core: Sequence[str], *, paper: tuple[float, float], room: float = 0.5
 ) -> tuple[float, float]:
-    """Return the y range: the paper's, or what the main techniques need, and `room` more of it where controls need it.
+    """Return the y range: the paper's for its data, or what the main techniques need, and `room` more for controls.
 
     Controls may leave the frame: low-rate weight rewinding falls to chance (published: -67 points), and a frame that
     holds it would flatten all else.
     """
+    if not (numbers.source == "published").any():
+        paper = (0.0, 0.0)  # one's own results alone have a frame of their own
     main = numbers[numbers.technique.isin(core)] if numbers.technique.isin(core).any() else numbers
     low, high = min(paper[0], float(main.low.min())), max(paper[1], float(main.high.max()))
     others = numbers.low[numbers.low >= low - room * (high - low)]
