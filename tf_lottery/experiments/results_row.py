@@ -48,12 +48,13 @@ def training_digest(training: Training) -> str:
 def hparams(spec: Spec) -> dict[str, Any]:
     """Return what the HParams tab of TensorBoard shows as columns, of one type each.
 
-    The tab sorts columns by name and shows five of them at first.
+    The tab sorts columns by name and shows five of them at first: all but the trial, which is in the run's name.
     """
     row, training = identity(spec), spec.dense.training
-    return {name: row[name] for name in ("density", "retrain_epochs", "technique", "trial", "seed")} | {
+    run = f"{training.recipe}, {training.epochs} epochs, batch {training.batch_size}, {training.learning_rate:g}"
+    return {name: row[name] for name in ("density", "retrain_epochs", "technique", "trial")} | {
         "pruning": f"{row['schedule']} {row['heuristic']}".strip() or "none",
-        "run": f"{training.recipe}, {training.epochs} epochs, batch {training.batch_size}, {training.learning_rate:g}",
+        "run": f"{run}, seed {row['seed']}",
     }
 
 
