@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +52,26 @@ def save(drawing: Drawing, folder: Path, *, sizes: Sequence[Size] = ("print", "w
         gc.enable()
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path beside this one to write to, and put what was written in its place: nobody sees half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _save(drawing: Drawing, folder: Path, sizes: Sequence[Size]) -> Path:
-    drawing.csv.to_csv(folder / f"{drawing.name}.csv", index=False, lineterminator="\n")
+    with whole(folder / f"{drawing.name}.csv") as path:
+        drawing.csv.to_csv(path, index=False, lineterminator="\n")
     style: Any = dict(STYLE) | {"svg.hashsalt": drawing.name}  # names that only Matplotlib's stubs know one by one
     with mpl.rc_context(style):
         for size in sizes:
             figure = drawing.figure(size)
             for ending in _ENDINGS[size]:
                 stem = drawing.name if size == "print" else f"{drawing.name}-{size}"
-                figure.savefig(folder / f"{stem}.{ending}", metadata=_METADATA[ending])
+                with whole(folder / f"{stem}.{ending}") as path:
+                    figure.savefig(path, format=ending, metadata=_METADATA[ending])
     return folder / f"{drawing.name}.png"

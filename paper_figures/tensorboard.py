@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def log_figures(pngs: Sequence[Path], folder: Path) -> Path:
     summary: Any = summary_pb2
     run = folder / "figures"
     run.mkdir(parents=True, exist_ok=True)
-    beside = run / f".{_NAME}"
+    beside = run / f".{_NAME}.{os.getpid()}"  # another command on the same store may write its own
     with beside.open("wb") as file:
         writer: Any = RecordWriter(file)
         writer.write(event.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
