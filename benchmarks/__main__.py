@@ -12,7 +12,7 @@ from functools import partial
 # As run_experiment.py has it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import finished_plan, global_mask, processes, stage_cost, training_speed, wall_time
+from benchmarks import figures, finished_plan, global_mask, processes, stage_cost, training_speed, wall_time
 from benchmarks.report import environment
 
 Benchmark = Callable[..., str]  # rounds, quick -> what to print
@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, tuple[Benchmark, str]] = {
     "global_mask": (global_mask.report, "global magnitude over 25.5 million weights: time and memory"),
     "finished_plan": (finished_plan.report, "a plan of 10,000 stages that are all done"),
     "processes": (processes.report, "two cores: one process of two threads, or two of one"),
+    "figures": (figures.report, "the paper's figures from the published data"),
     "wall_time": (wall_time.report, "the README's command, from nothing to the table"),
 }
 

@@ -53,8 +53,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
         size: For print or wide.
     """
     points = [point for block in scene.blocks for point in literature.points_of(block)]
-    papers = sorted({f"{point.paper} ({point.what})" for point in points if point.by_compression})
-    note = scene.note(numbers) + (f" Grey squares and triangles: {'; '.join(papers)}." if papers else "")
+    note = scene.note(numbers) + literature.note(point for point in points if point.by_compression)
     names = [name(technique) for technique in dict.fromkeys(numbers.technique)]
     right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
     figure, (axes,) = page(

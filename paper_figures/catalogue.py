@@ -145,7 +145,7 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
         words = "No search over t: t = T; at most 0.9 T where weights are rewound"
         yield new("fixed", "the authors' script", words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
         number = "Figure 4" if block.heuristic.startswith("structured") else "Figure 3"
-        words = "A panel for each compression ratio; all with one range"
+        words = "A panel for each compression ratio; each row has its own range"
         yield new("epochs", number, words, partial(epochs.epochs_numbers, scene, main), by_epochs)
         if set(every) & set(CONTROLS) and set(every) != set(main) and _several_epochs(scene, every):
             yield new("epochs_controls", "appendix", words, partial(epochs.epochs_numbers, scene, every), by_epochs)

@@ -34,7 +34,7 @@ def epochs_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
 
 
 def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) -> Figure:
-    """Draw a panel for each density, all with one y range; the safe zone, 25% to 90% of T, is grey.
+    """Draw a panel for each density, a row with one y range; the safe zone, 25% to 90% of T, is grey.
 
     Args:
         numbers: Of `epochs_numbers`.
@@ -47,29 +47,28 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     densities = [density for density in block.densities if (numbers.density == density).any()]
     columns = min(_COLUMNS[size], len(densities))
     rows = -(-len(densities) // columns)
-    papers: set[str] = set()
     totals = {other.total_epochs for other in scene.blocks}
     share = len(totals) > 1  # trainings of different lengths are compared by the share of T
     note = scene.note(numbers) + " Light grey: 25% to 90% of T, the paper's safe zone."
     mine = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
-    if mine:
-        note += f" Triangles: {'; '.join(sorted({f'{point.paper} ({point.what})' for point in mine}))}."
+    note += literature.note(mine)
     if (block.source, block.network, block.schedule) == ("published", "resnet50", "one_shot"):
         note += _DOUBTFUL
     figure, axes = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size, rows=rows, columns=columns,
-        panel_height=_HEIGHTS[size], left=0.55, right=0.1, head=legend_height(len(drawn), size) + 0.16,
+        panel_height=_HEIGHTS[size], left=0.68, right=0.1, head=legend_height(len(drawn), size) + 0.16,
     )  # fmt: skip
     lines = dict(list(numbers.groupby(["source", "technique", "density"], sort=False)))
-    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit], room=0.15)
     for place, panel in enumerate(axes):
         if place >= len(densities):
             panel.set_visible(False)
             continue
         density = densities[place]
+        row = densities[place - place % columns :][:columns]
+        limits = change_limits(numbers[numbers.density.isin(row)], CORE, paper=PAPER_RANGE[block.unit], room=0.15)
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
         _panel(panel, lines, scene, density, share)
-        papers.update(literature.draw_by_epochs(panel, mine, density, 100 / block.total_epochs if share else 1.0))
+        literature.draw_by_epochs(panel, mine, density, 100 / block.total_epochs if share else 1.0)
         _epochs_axis(panel, scene, size, share)
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         last_row = place + columns >= len(densities)

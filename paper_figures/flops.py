@@ -106,7 +106,7 @@ def _drawn(
     if "speed-up" in subtitle and "accuracy" not in subtitle:
         note += " Dotted: FLOPs that fall as the weights do."
     figure, axes = page(
-        Words(title=scene.title, subtitle=subtitle, note=note), size, panel_height=_HEIGHTS[size], left=0.6,
+        Words(title=scene.title, subtitle=subtitle, note=note), size, panel_height=_HEIGHTS[size], left=0.75,
         right=label_margin([name(technique) for technique in dict.fromkeys(numbers.technique)]),
     )  # fmt: skip
     ratio_axis(axes[0], list(x), label)

@@ -63,7 +63,7 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
     )
     figure, axes = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size, columns=len(pairs),
-        panel_height=1.6 if size == "print" else 2.6, left=0.62, right=0.62, head=0.16,
+        panel_height=1.6 if size == "print" else 2.6, left=0.68, right=0.62, head=0.27,
     )  # fmt: skip
     greatest = max(0.5, float(np.nanquantile(numbers.value.abs(), 0.95)))
     for place, (panel, pair) in enumerate(zip(axes, pairs, strict=True)):

@@ -53,6 +53,7 @@ POINTS: tuple[Point, ...] = (
     *_of("resnet56", "structured_b", "one_shot", _LIU, "fine-tuned", (0.8712, -0.60, 0.19, 0.0)),
 )
 _MARKERS = {"from scratch": "^", "fine-tuned": "v"}
+_SHAPES = {"s": "squares", "^": "triangles", "v": "triangles that point down"}
 
 
 def points_of(block: Block) -> list[Point]:
@@ -61,25 +62,33 @@ def points_of(block: Block) -> list[Point]:
     return [point for point in POINTS if (point.network, point.heuristic, point.schedule) == key]
 
 
-def draw_by_compression(axes: Axes, points: Iterable[Point]) -> list[str]:
-    """Draw points over the compression ratio, and return the papers that were drawn, as words."""
-    drawn = [point for point in points if point.by_compression]
-    for point in drawn:
-        _draw(axes, 1 / point.density, point)
-    return sorted({f"{point.paper} ({point.what})" for point in drawn})
+def note(points: Iterable[Point]) -> str:
+    """Return the sentence that says whose points these are, "" for none: markers, papers, what they did."""
+    told = {_SHAPES[_marker(point)]: f"{point.paper} ({point.what})" for point in points}
+    return "".join(f" Grey {shape}: {paper}." for shape, paper in sorted(told.items()))
 
 
-def draw_by_epochs(axes: Axes, points: Iterable[Point], density: float, scale: float = 1.0) -> list[str]:
-    """Draw points of this density over the retraining epochs, and return the papers that were drawn, as words."""
-    drawn = [p for p in points if p.retrain_epochs is not None and same_density(p.density, density)]
-    for point in drawn:
-        _draw(axes, float(point.retrain_epochs or 0) * scale, point)
-    return sorted({f"{point.paper} ({point.what})" for point in drawn})
+def draw_by_compression(axes: Axes, points: Iterable[Point]) -> None:
+    """Draw points over the compression ratio."""
+    for point in points:
+        if point.by_compression:
+            _draw(axes, 1 / point.density, point)
+
+
+def draw_by_epochs(axes: Axes, points: Iterable[Point], density: float, scale: float = 1.0) -> None:
+    """Draw points of this density over the retraining epochs."""
+    for point in points:
+        if point.retrain_epochs is not None and same_density(point.density, density):
+            _draw(axes, point.retrain_epochs * scale, point)
+
+
+def _marker(point: Point) -> str:
+    return _MARKERS.get(point.what, "s")
 
 
 def _draw(axes: Axes, x: float, point: Point) -> None:
-    marker = _MARKERS.get(point.what, "s")
     axes.errorbar(
-        [x], [point.change], yerr=[point.spread] if point.spread else None, marker=marker, markersize=5, color=INK,
-        markerfacecolor="#BBBBBB", markeredgewidth=0.9, linestyle="", linewidth=0.8, capsize=2, zorder=5, clip_on=False,
+        [x], [point.change], yerr=[point.spread] if point.spread else None, marker=_marker(point), markersize=5,
+        color=INK, markerfacecolor="#BBBBBB", markeredgewidth=0.9, linestyle="", linewidth=0.8, capsize=2, zorder=5,
+        clip_on=False,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from paper_figures.claims_table import as_text, claims_table
 from paper_figures.families import FAMILIES
 from paper_figures.missing import gaps
 from paper_figures.page import write_page
-from paper_figures.save import save
+from paper_figures.save import save_all
 from paper_figures.scene import scenes
 from tf_lottery.lookup import nearest
 
@@ -43,32 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says, and return the exit status."""
     flags = _parser().parse_args(arguments)
     try:
-        published, own = pd.DataFrame(), pd.DataFrame()
-        notes: list[str] = []
-        if flags.only != "own":
-            published, notes = tables.published(Path(flags.published).expanduser() if flags.published else None)
-        patterns = [pattern for group in flags.results or () for pattern in group]
-        if patterns and flags.only != "published":
-            own, more = tables.own(patterns)
-            notes += more
-        table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
-        if not len(table):
-            raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
-        found = blocks(table)
-        if not found:
-            raise ValueError("no pruned network has a dense one of the same training to compare with. Give both.")
-        if flags.over and flags.over not in set(table.network[table.source == "published"]):
-            known = sorted({block.network for block in found if block.source == "published"})
-            hint = nearest(flags.over, known)
-            raise ValueError(f"--over={flags.over}: no such published network.{hint} Known: {', '.join(known)}")
-        drawings = catalogue(scenes(found, over=flags.over))
-        wanted = chosen(drawings, flags.names)
-        for note in notes:
-            print(f"paper_figures: {note}", file=sys.stderr)
-        if flags.list:
-            print(_listing(wanted))
-            return 0
-        return _make(wanted, found, Path(flags.output_dir).expanduser())
+        return _run(flags)
+    except KeyboardInterrupt:
+        _complain("interrupted. Figures written so far are whole; the same command again writes all of them.")
+        return 130
     except ValueError as error:
         return _complain(error)
     except OSError as error:
@@ -78,9 +56,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
+def _run(flags: argparse.Namespace) -> int:
+    published, own = pd.DataFrame(), pd.DataFrame()
+    notes: list[str] = []
+    if flags.only != "own":
+        published, notes = tables.published(Path(flags.published).expanduser() if flags.published else None)
+    patterns = [pattern for group in flags.results or () for pattern in group]
+    if patterns and flags.only != "published":
+        own, more = tables.own(patterns)
+        notes += more
+    table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
+    if not len(table):
+        raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
+    found = blocks(table)
+    if not found:
+        raise ValueError("no pruned network has a dense one of the same training to compare with. Give both.")
+    if flags.over and flags.over not in set(table.network[table.source == "published"]):
+        known = sorted({block.network for block in found if block.source == "published"})
+        hint = nearest(flags.over, known)
+        raise ValueError(f"--over={flags.over}: no such published network.{hint} Known: {', '.join(known)}")
+    drawings = catalogue(scenes(found, over=flags.over))
+    wanted = chosen(drawings, flags.names)
+    for note in notes:
+        print(f"paper_figures: {note}", file=sys.stderr)
+    if flags.list:
+        print(_listing(wanted))
+        return 0
+    return _make(wanted, found, Path(flags.output_dir).expanduser())
+
+
 def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path) -> int:
-    for drawing in drawings:
-        print(save(drawing, folder))
+    for path in save_all(drawings, folder):
+        print(path, flush=True)
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)

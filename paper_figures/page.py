@@ -22,6 +22,10 @@ from paper_figures.missing import Gap
 _VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
 _PIXELS_PER_CSS_PIXEL = 160 / 96  # figures are written at 160 dots to the inch
 
+_LINKS = {
+    "CSV": ".csv", "SVG": ".svg", "PDF": ".pdf", "PNG": ".png", "wide SVG": "-wide.svg", "wide PNG": "-wide.png",
+}  # fmt: skip
+
 
 def write_page(path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, gaps: Sequence[Gap]) -> None:
     """Write the page; the figures, their CSVs and claims.csv stand beside it already.
@@ -53,7 +57,7 @@ def write_page(path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, ga
             "points (pp) of test accuracy or in BLEU, between medians over trials. The interval is a bootstrap "
             "over trials."
         ),
-        claims="".join(_claim(row) for _, row in claims.iterrows()),
+        claims="".join(_claim(rows) for _, rows in claims.groupby("claim", sort=False)),
         missing=_missing(gaps),
     )
     path.write_text(text, encoding="utf-8")
@@ -75,8 +79,7 @@ def _options(choices: Iterable[tuple[str, str]]) -> str:
 def _figure(folder: Path, drawing: Drawing) -> str:
     width, height = _pixels(folder / f"{drawing.name}.png")
     stem = escape(drawing.name)
-    links = [("CSV", ".csv"), ("SVG", ".svg"), ("PDF", ".pdf"), ("PNG", ".png"), ("wide SVG", "-wide.svg")]
-    listed = "".join(f'<li><a href="{stem}{ending}">{text}</a></li>' for text, ending in links)
+    listed = "".join(f'<li><a href="{stem}{ending}">{text}</a></li>' for text, ending in _LINKS.items())
     return (
         f'<article id="{stem}" data-network="{escape(" ".join(drawing.networks))}" '
         f'data-technique="{escape(" ".join(drawing.techniques))}" data-family="{escape(drawing.family)}">\n'
@@ -95,18 +98,29 @@ def _pixels(png: Path) -> tuple[int, int]:
     return round(width / _PIXELS_PER_CSS_PIXEL), round(height / _PIXELS_PER_CSS_PIXEL)
 
 
-def _claim(row: pd.Series[Any]) -> str:
+def _claim(rows: pd.DataFrame) -> str:
+    """Return a claim's part of the table: the claim and its rule, then a row for each network."""
+    claim = rows.iloc[0]
+    return (
+        f'<tbody>\n<tr class="claim" data-network="{escape(" ".join(dict.fromkeys(rows.network)))}">'
+        f'<th colspan="6" scope="rowgroup">{escape(claim.statement)}'
+        f"<p>{escape(claim['where'][:1].upper() + claim['where'][1:])}. Rule: {escape(claim.rule)}.</p></th></tr>\n"
+        f"{''.join(_verdict(row) for _, row in rows.iterrows())}</tbody>\n"
+    )
+
+
+def _verdict(row: pd.Series[Any]) -> str:
     kind, verdict = _VERDICTS.get(row.verdict, ("unknown", str(row.verdict)))
     write = shown(row.unit)
     interval = "" if np.isnan(row.low) else f"{write(row.low)} to {write(row.high)}"
     what = f"{network_name(row.network)} on {dataset_name(row.dataset)}, {pruning_name(row.schedule, row.heuristic)}"
     unit = "" if np.isnan(row.value) else f" {row.unit}"
     return (
-        f'<tr data-network="{escape(row.network)}"><th scope="row">{escape(row.statement)}<br>'
-        f"<small>{escape(row['where'])}</small></th><td>{escape(what)}{' (own)' if row.source == 'own' else ''}</td>"
+        f'<tr data-network="{escape(row.network)}"><th scope="row">{escape(what)}'
+        f"{' (own)' if row.source == 'own' else ''}</th>"
         f'<td class="number">{write(row.published)}</td><td class="number">{write(row.value)}{escape(unit)}</td>'
         f'<td class="number">{escape(interval or str(row.uncertainty))}</td><td class="number">{row.trials}</td>'
-        f'<td class="{kind}">{escape(verdict)}</td><td class="rule">{escape(row.rule)}</td></tr>\n'
+        f'<td class="{kind}">{escape(verdict)}</td></tr>\n'
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ from paper_figures.look import STYLE
 from paper_figures.scene import scenes
 
 _OF_A_RUN = ("accuracy", "controls")  # what a run draws at its end: what it takes a second to draw
-_ENDINGS: dict[Size, tuple[str, ...]] = {"print": ("svg", "png", "pdf"), "wide": ("svg",)}
+_ENDINGS: dict[Size, tuple[str, ...]] = {"print": ("svg", "png", "pdf"), "wide": ("svg", "png")}
 # The same numbers make the same bytes: no dates, no random names.
 _METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -39,7 +43,7 @@ def save_figures(table: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def save(drawing: Drawing, folder: Path, *, sizes: Sequence[Size] = ("print", "wide")) -> Path:
-    """Write a figure as NAME.svg, .png, .pdf and .csv, and NAME-wide.svg; return NAME.png.
+    """Write a figure as NAME.svg, .png, .pdf and .csv, and NAME-wide.svg and .png; return NAME.png.
 
     Raises:
         OSError: The folder cannot be written.
@@ -50,6 +54,34 @@ def save(drawing: Drawing, folder: Path, *, sizes: Sequence[Size] = ("print", "w
         return _save(drawing, folder, sizes)
     finally:
         gc.enable()
+
+
+def save_all(drawings: Sequence[Drawing], folder: Path) -> Iterator[Path]:
+    """Write figures, in a process for each core where processes can be forked, and give each one's PNG, in order.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    processes = min(len(os.sched_getaffinity(0)), len(drawings)) if sys.platform == "linux" else 1
+    if processes <= 1:
+        yield from (save(drawing, folder) for drawing in drawings)
+        return
+    fork = multiprocessing.get_context("fork")  # drawings hold functions, which a fork has and a message cannot carry
+    with fork.Pool(processes, _begin, (drawings,)) as pool:
+        yield from pool.imap(partial(_save_one, folder), range(len(drawings)))
+
+
+_drawings: list[Drawing] = []  # of a forked process
+
+
+def _begin(drawings: Sequence[Drawing]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this process:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that files begun are removed
+    _drawings[:] = drawings
+
+
+def _save_one(folder: Path, place: int) -> Path:
+    return save(_drawings[place], folder)
 
 
 @contextmanager

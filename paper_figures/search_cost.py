@@ -14,6 +14,7 @@ from paper_figures.canvas import Size, Words, change_axis, change_limits, draw_l
 from paper_figures.scene import Scene, core
 
 _PANELS = 3  # densities: mild, middle, strong
+_TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 _HEIGHTS: dict[Size, float] = {"print": 1.6, "wide": 2.6}
 
 
@@ -24,8 +25,8 @@ def shared_densities(scenes: Sequence[Scene]) -> list[float]:
     if len(shared) <= _PANELS:
         return shared
     # From about 2x on, as in print: above, nothing is lost by any technique.
-    start = next((place for place, density in enumerate(shared) if density < 0.6), 0)
     last = len(shared) - 1
+    start = min(next((place for place, density in enumerate(shared) if density < 0.6), 0), last - _PANELS + 1)
     return [shared[place] for place in sorted({start, (start + last + 1) // 2, last})]
 
 
@@ -47,13 +48,15 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
     block = scenes[0].front
     wanted = shared_densities(scenes)
     techniques = [technique for technique in block.techniques if technique in set(numbers.technique)]
-    note = (
-        "Search cost: all retraining epochs spent to reach the network (t, for iterative pruning t times the level). "
-        "Hollow: one-shot; filled: iterative; each point is a t. "
-    ) + scenes[0].note(numbers, bands="")
+    schedules = [scene.front.schedule for scene in scenes]
+    told = {"one_shot": "t. ", "iterative": "t times the level. Each point is a t. "}.get(
+        " ".join(schedules), "t, for iterative pruning t times the level. Hollow: one-shot; filled: iterative. "
+    )
+    note = f"Search cost: all retraining epochs spent to reach the network, {told}" + scenes[0].note(numbers, bands="")
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: search cost", subtitle=subtitle, note=note), size, columns=len(wanted),
-        panel_height=_HEIGHTS[size], left=0.55, right=0.12, head=legend_height(len(techniques), size) + 0.16,
+        panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.24,
+        head=legend_height(len(techniques), size) + 0.16,
     )  # fmt: skip
     limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
     for place, (panel, density) in enumerate(zip(axes, wanted, strict=True)):
@@ -69,7 +72,7 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
             drawn.set_markersize(drawn.get_markersize() * 0.7)
             drawn.set_linewidth(1.0)
         low, high = float(numbers.search_cost.min()), float(numbers.search_cost.max())
-        ticks = [tick for tick in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if low * 0.8 <= tick <= high * 1.25]
+        ticks = [tick for tick in _TICKS if low * 0.8 <= tick <= high * 1.25]
         panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         panel.minorticks_off()
         panel.set_xlim(low * 0.8, high * 1.25)
@@ -77,5 +80,6 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         panel.set_ylabel(f"change [{block.unit}]" if place == 0 else "")
         panel.tick_params(labelleft=place == 0)
-    legend(figure, [(technique, "own") for technique in techniques], behind=False)
+    source = "published" if schedules == ["one_shot"] else "own"  # hollow or filled, as drawn
+    legend(figure, [(technique, source) for technique in techniques], behind=False)
     return figure

@@ -37,11 +37,10 @@ def structured_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: 
     block = scenes[0].front
     drawn = list(dict.fromkeys(zip(numbers.technique, numbers.source, strict=True)))
     points = [point for scene in scenes for point in literature.points_of(scene.front)]
-    papers = sorted({f"{point.paper} ({point.what})" for point in points if point.by_compression})
-    note = scenes[0].note(numbers) + (f" Grey triangles: {'; '.join(papers)}." if papers else "")
+    note = scenes[0].note(numbers) + literature.note(point for point in points if point.by_compression)
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: structured pruning", subtitle=subtitle, note=note), size,
-        columns=len(scenes), panel_height=_HEIGHTS[size], left=0.55, right=0.2, column_gap=0.3,
+        columns=len(scenes), panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.3,
         head=legend_height(len(drawn), size) + 0.16,
     )  # fmt: skip
     limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])

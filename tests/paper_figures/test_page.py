@@ -88,7 +88,8 @@ def test_the_page_works_from_disk(folder):
     assert seen["all"] == seen["reset"] == figures
     assert 0 < len(seen["network"]) < figures
     assert all("resnet50" in networks.split() for networks in seen["network"])
-    assert set(seen["rows"]) == {"resnet50"}
+    assert "resnet50" in seen["rows"]
+    assert all("resnet50" in networks.split() for networks in seen["rows"])
     assert 0 < len(seen["both"]) < len(seen["network"])
     assert all("reinit" in techniques.split() for techniques in seen["both"])
     assert seen["count"] == f"{len(seen['both'])} figure{'s' * (len(seen['both']) > 1)}"
