@@ -53,7 +53,7 @@ flags.DEFINE_list(
     "density",
     None,
     "Share of the prunable weights that is kept, above 0 to 1. Default: 0.044 for iterative; 0.512,0.2097,0.1074,0.044 "
-    "for one_shot.",
+    "for one_shot; all five that a structured heuristic has.",
 )
 flags.DEFINE_list(
     "retrain_epochs",
@@ -113,14 +113,14 @@ def main(argv: Sequence[str]) -> int:
         if FLAGS.list:
             print(_listing())
             return 0
-        grid = _grid()
+        grids = _grids()
         execution = _execution()
-        stages = plan(grid.specs())
+        stages = plan(spec for grid in grids for spec in grid.specs())
         root = Path(FLAGS.output_dir).expanduser()
         if FLAGS.dry_run:
             print(_dry_run(stages, Store(root) if (root / "stages").is_dir() else None))
             return 0
-        find_dataset(grid.dataset, data_dir=execution.data_dir, download=execution.download)
+        find_dataset(FLAGS.dataset, data_dir=execution.data_dir, download=execution.download)
         return _run(stages, root, execution)
     except (UsageError, ValueError) as error:
         return _complain(error, status=2)
@@ -130,8 +130,11 @@ def main(argv: Sequence[str]) -> int:
         return _complain(explain(error, Path(FLAGS.output_dir)), status=1)
 
 
-def _grid() -> Grid:
-    """Return what the flags ask for; every name is looked up, every number checked."""
+def _grids() -> list[Grid]:
+    """Return what the flags ask for; every name is looked up, every number checked.
+
+    Heuristics that can prune to any density share a grid; each other one has its own.
+    """
     lookup("dataset", DATASETS, FLAGS.dataset)
     networks.find(FLAGS.network)
     lookup("schedule", _SCHEDULES, FLAGS.schedule)
@@ -156,19 +159,39 @@ def _grid() -> Grid:
         learning_rate=FLAGS.learning_rate,
         precision=FLAGS.precision,
     )
-    densities = _numbers("density", 1.0) or _DEFAULT_DENSITIES[FLAGS.schedule]
-    return Grid(
-        network=FLAGS.network,
-        dataset=FLAGS.dataset,
-        training=training,
-        heuristics=tuple(dict.fromkeys(FLAGS.heuristic)),
-        schedule=FLAGS.schedule,
-        techniques=tuple(dict.fromkeys(FLAGS.strategy)),
-        densities=densities,
-        retrain_epochs=_numbers("retrain_epochs", float(training.epochs)),
-        trials=FLAGS.trials,
-        seed=FLAGS.seed,
-    )
+    by_densities: dict[tuple[float, ...], list[str]] = {}
+    for name in dict.fromkeys(FLAGS.heuristic):
+        by_densities.setdefault(_densities(name), []).append(name)
+    return [
+        Grid(
+            network=FLAGS.network,
+            dataset=FLAGS.dataset,
+            training=training,
+            heuristics=tuple(names),
+            schedule=FLAGS.schedule,
+            techniques=tuple(dict.fromkeys(FLAGS.strategy)),
+            densities=densities,
+            retrain_epochs=_numbers("retrain_epochs", float(training.epochs)),
+            trials=FLAGS.trials,
+            seed=FLAGS.seed,
+        )
+        for densities, names in by_densities.items()
+    ]
+
+
+def _densities(name: str) -> tuple[float, ...]:
+    """Return the densities to prune to by this heuristic."""
+    heuristic, asked = HEURISTICS[name], _numbers("density", 1.0)
+    if heuristic.any_density:
+        return asked or _DEFAULT_DENSITIES[FLAGS.schedule]
+    if FLAGS.schedule != "one_shot":
+        raise UsageError(f"--heuristic={name} prunes once, as in the paper: expected --schedule=one_shot.")
+    network, dataset = networks.find(FLAGS.network), DATASETS[FLAGS.dataset]
+    shapes = network.kernel_shapes(shape=dataset.shape, classes=dataset.classes) if network.kernel_shapes else {}
+    try:
+        return heuristic.densities(shapes, asked)
+    except ValueError as error:
+        raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}") from None
 
 
 def _numbers(flag: str, greatest: float) -> tuple[float, ...]:

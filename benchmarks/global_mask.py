@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from benchmarks.report import table
-from tf_lottery.pruning.heuristics import choose
+from tf_lottery.pruning.heuristics import HEURISTICS
 
 _WEIGHTS = 25_502_912  # prunable, of the authors' ResNet-50
 _LARGEST_KERNEL = 512 * 512 * 9
@@ -35,17 +35,17 @@ def _measure(weights: int, rounds: int) -> dict[str, object]:
     generator = np.random.default_rng(0)
     before = _peak()
     sizes = [_LARGEST_KERNEL] * (weights // _LARGEST_KERNEL) + [weights % _LARGEST_KERNEL]
-    kernels = [generator.standard_normal(size, dtype=np.float32) for size in sizes]
-    masks = [np.ones(size, np.uint8) for size in sizes]
+    kernels = {f"{place}": generator.standard_normal(size, dtype=np.float32) for place, size in enumerate(sizes)}
+    masks = {name: np.ones(kernel.shape, np.uint8) for name, kernel in kernels.items()}
     seconds, sort_seconds = [], []
     for _ in range(rounds + 1):
         began = time.perf_counter()
-        chosen = choose(kernels, masks, 0.2, heuristic="global_magnitude", seed=0)
+        chosen = list(HEURISTICS["global_magnitude"].choose(kernels, masks, 0.2, 0).values())
         seconds.append(time.perf_counter() - began)
     copies = (_peak() - before) / (4 * weights)
     for _ in range(rounds):
         began = time.perf_counter()
-        flat = np.abs(np.concatenate(kernels))
+        flat = np.abs(np.concatenate(list(kernels.values())))
         kept = np.argsort(-flat, kind="stable")[: sum(int(mask.sum()) for mask in chosen)]
         sort_seconds.append(time.perf_counter() - began)
         if not np.concatenate(chosen)[kept].all():

@@ -28,11 +28,13 @@ def test_counts_are_those_of_the_published_networks(name):
         assert flops(model).dense == published_flops
 
 
-def test_all_kernels_of_a_resnet_are_prunable():
-    model = prunable(find("resnet8").build(shape=(32, 32, 3), classes=10, l2=0.0))
-    names = [name for name, _, _ in prunable_kernels(model)]
-    assert {"stem_conv/kernel", "stage_1_block_1_projection/kernel", "logits/kernel"} <= set(names)
-    assert len(names) == 1 + 3 * 3 + 1
+@pytest.mark.parametrize("name", ["resnet8", "resnet14_x0.5"])
+def test_all_kernels_of_a_resnet_are_prunable_and_known_without_building_it(name):
+    network = find(name)
+    model = prunable(network.build(shape=(32, 32, 3), classes=10, l2=0.0))
+    shapes = {kernel: tuple(weights.shape) for kernel, weights, _ in prunable_kernels(model)}
+    assert {"stem_conv/kernel", "stage_1_block_1_projection/kernel", "logits/kernel"} <= shapes.keys()
+    assert shapes == network.kernel_shapes(shape=(32, 32, 3), classes=10)
 
 
 # Of a family that differs in depth only, the small ones.

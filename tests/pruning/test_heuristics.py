@@ -5,52 +5,54 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tf_lottery.pruning.counts import kept_count
-from tf_lottery.pruning.heuristics import HEURISTICS, choose
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.prune import prune
 
 kernels = st.lists(
     hnp.arrays(np.float32, hnp.array_shapes(min_side=2, max_side=5), elements=st.sampled_from([-2, -1, 0, 1, 2, 3])),
     min_size=1,
     max_size=4,
-)
+).map(lambda arrays: {f"kernel_{place}": array for place, array in enumerate(arrays)})
 
 
-@pytest.mark.parametrize("heuristic", HEURISTICS)
+def ones(arrays):
+    return {name: np.ones(array.shape, np.uint8) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("heuristic", [name for name, row in HEURISTICS.items() if row.any_density])
 @given(arrays=kernels, densities=st.lists(st.integers(5, 100), min_size=1, max_size=3))
 def test_every_heuristic_keeps_its_count_and_pruned_weights_never_come_back(heuristic, arrays, densities):
-    masks = [np.ones(array.shape, np.uint8) for array in arrays]
+    row, masks = HEURISTICS[heuristic], ones(arrays)
+    sizes = {name: array.size for name, array in arrays.items()}
     for density in sorted(densities, reverse=True):
-        new = choose(arrays, masks, density / 100, heuristic=heuristic, seed=1)
-        for mask, before in zip(new, masks, strict=True):
-            assert (mask <= before).all()
-        sizes = [array.size for array in arrays]
-        if HEURISTICS[heuristic].scope == "global":
-            assert sum(int(mask.sum()) for mask in new) == kept_count(sum(sizes), density / 100)
+        new = row.choose(arrays, masks, density / 100, 1)
+        assert new.keys() == masks.keys()
+        assert all((new[name] <= masks[name]).all() for name in masks)
+        kept = {name: int(mask.sum()) for name, mask in new.items()}
+        assert sum(kept.values()) == row.kept({name: array.shape for name, array in arrays.items()}, density / 100)
+        if row.scope == "global":
+            assert sum(kept.values()) == kept_count(sum(sizes.values()), density / 100)
         else:
-            assert [int(mask.sum()) for mask in new] == [kept_count(size, density / 100) for size in sizes]
+            assert kept == {name: kept_count(size, density / 100) for name, size in sizes.items()}
         masks = new
 
 
 @given(arrays=kernels, density=st.integers(5, 100))
 def test_global_magnitude_never_drops_a_larger_weight_than_it_keeps(arrays, density):
-    masks = choose(
-        arrays,
-        [np.ones(a.shape, np.uint8) for a in arrays],
-        density / 100,
-        heuristic="global_magnitude",
-        seed=0,
-    )
-    kept = np.concatenate([np.abs(a[m == 1]) for a, m in zip(arrays, masks, strict=True)])
-    dropped = np.concatenate([np.abs(a[m == 0]) for a, m in zip(arrays, masks, strict=True)])
+    masks = HEURISTICS["global_magnitude"].choose(arrays, ones(arrays), density / 100, 0)
+    kept = np.concatenate([np.abs(arrays[name][mask == 1]) for name, mask in masks.items()])
+    dropped = np.concatenate([np.abs(arrays[name][mask == 0]) for name, mask in masks.items()])
     assert kept.min(initial=np.inf) >= dropped.max(initial=-np.inf)
 
 
 def test_random_is_another_draw_for_another_seed_only():
-    arrays, masks = [np.ones((20, 20), np.float32)], [np.ones((20, 20), np.uint8)]
-    one, again, two = (choose(arrays, masks, 0.5, heuristic="random", seed=seed)[0] for seed in (1, 1, 2))
+    arrays = {"kernel": np.ones((20, 20), np.float32)}
+    row = HEURISTICS["random"]
+    one, again, two = (row.choose(arrays, ones(arrays), 0.5, seed)["kernel"] for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, two)
 
 
 def test_an_unknown_heuristic_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'global_magnitude'"):
-        choose([np.ones(3)], [np.ones(3)], 0.5, heuristic="global_magnitud", seed=0)
+        prune(None, 0.5, heuristic="global_magnitud")

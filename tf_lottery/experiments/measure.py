@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from absl import logging
 from tf_lottery.experiments.results_row import WrongDensityError, environment_digest, identity
 from tf_lottery.experiments.spec import RetrainSpec, Spec
 from tf_lottery.pruning.flops import flops
+from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.prune import prunable_kernels
 from tf_lottery.training.engine import Engine
@@ -28,9 +30,9 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
     Raises:
         WrongDensityError: The masks, or the weights, are not as many as the density asks for.
     """
-    kernels = [kernel.numpy() for _, kernel, _ in prunable_kernels(engine.model)]
-    expected = _expected(spec, [kernel.size for kernel in kernels])
-    nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kernels)
+    kernels = {name: kernel.numpy() for name, kernel, _ in prunable_kernels(engine.model)}
+    expected = _expected(spec, {name: kernel.shape for name, kernel in kernels.items()})
+    nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kernels.values())
     if asked != expected or nonzero > expected:
         raise WrongDensityError(
             f"{spec.name}: masks keep {asked} weights and {nonzero} are not zero; the density asks for {expected}. "
@@ -48,13 +50,13 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
         "flops": costs.effective,
         "dense_flops": costs.dense,
         "kept_weights": nonzero,
-        "prunable_weights": sum(kernel.size for kernel in kernels),
+        "prunable_weights": sum(kernel.size for kernel in kernels.values()),
         "environment": environment_digest(environment),
         "environment_record": dict(environment),
     }
 
 
-def _expected(spec: Spec, sizes: list[int]) -> int:
+def _expected(spec: Spec, shapes: Shapes) -> int:
     if not isinstance(spec, RetrainSpec):
-        return sum(sizes)
-    return sum(HEURISTICS[spec.heuristic].counts(sizes, spec.density))
+        return sum(map(math.prod, shapes.values()))
+    return HEURISTICS[spec.heuristic].kept(shapes, spec.density)

@@ -13,6 +13,13 @@ class Build(Protocol):
         """Return an uncompiled Keras model; `l2` is the coefficient of sum(w^2) / 2."""
 
 
+class KernelShapes(Protocol):
+    """How the kernels of a network are told without building it, which takes TensorFlow."""
+
+    def __call__(self, *, shape: tuple[int, ...], classes: int, width: float = 1.0) -> dict[str, tuple[int, ...]]:
+        """Return every kernel's shape by its name, in the order of the layers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A network by name."""
@@ -20,3 +27,4 @@ class Network:
     build: Build
     has_convolutions: bool  # decides which compiler is the fast one on a CPU
     multiply_adds_per_pixel: float  # of the input, forward; only to estimate time before anything ran
+    kernel_shapes: KernelShapes | None = None  # None where no heuristic has to know them

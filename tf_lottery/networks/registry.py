@@ -27,5 +27,6 @@ def find(name: str) -> Network:
     return replace(
         network,
         build=partial(network.build, width=width),
+        kernel_shapes=network.kernel_shapes and partial(network.kernel_shapes, width=width),
         multiply_adds_per_pixel=network.multiply_adds_per_pixel * width**2,
     )

@@ -86,7 +86,7 @@ def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float,
         width: Multiplies the number of filters; above 0.
     """
     layers = _Layers(l2)
-    filters = [max(1, round(width * count)) for count in _FILTERS]
+    filters = _filters(width)
     image = keras.Input(shape, name="image")
     x = layers.convolve(image, filters[0], kernel=3, stride=1, name="stem_conv")
     x = layers.rectify(layers.normalise(x, name="stem_bn"), name="stem_relu")
@@ -97,12 +97,35 @@ def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float,
     return keras.Model(image, layers.classify(x, classes), name=f"resnet{depth}")
 
 
+def kernel_shapes(
+    *, depth: int, shape: tuple[int, ...], classes: int, width: float = 1.0
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every kernel of `resnet_cifar` by its name, in the order of the network."""
+    filters = _filters(width)
+    shapes: dict[str, tuple[int, ...]] = {"stem_conv/kernel": (3, 3, shape[-1], filters[0])}
+    before = filters[0]
+    for stage, count in enumerate(filters, 1):
+        for block in range(1, (depth - 2) // 6 + 1):
+            name = f"stage_{stage}_block_{block}"
+            if block == 1:
+                shapes[f"{name}_projection/kernel"] = (1, 1, before, count)
+            shapes[f"{name}_conv_1/kernel"] = (3, 3, before, count)
+            shapes[f"{name}_conv_2/kernel"] = (3, 3, count, count)
+            before = count
+    return shapes | {"logits/kernel": (before, classes)}
+
+
+def _filters(width: float) -> list[int]:
+    return [max(1, round(width * count)) for count in _FILTERS]
+
+
 # 41.1 million multiply-adds for ResNet-20 on 1,024 pixels; each block costs about the same.
 NETWORKS = {
     f"resnet{depth}": Network(
         build=partial(resnet_cifar, depth=depth),
         has_convolutions=True,
         multiply_adds_per_pixel=40_000 * (depth - 2) / 18,
+        kernel_shapes=partial(kernel_shapes, depth=depth),
     )
     for depth in DEPTHS
 }

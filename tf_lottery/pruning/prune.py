@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.heuristics import choose
+from tf_lottery.lookup import lookup
+from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.prunable import flat_layers
 from tf_lottery.pruning.slots import slots_of
@@ -121,28 +122,27 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     Args:
         model: Of `prunable`, trained.
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left.
-        heuristic: global_magnitude, layer_magnitude or random.
+        heuristic: global_magnitude, layer_magnitude, random; or structured_a, structured_b, which remove whole
+            filters of this package's ResNet-56 and ResNet-110 and have five densities each.
         seed: For random.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
 
     Raises:
-        ValueError: A density out of range or above the present one, an unknown heuristic, NaN among the weights, or a
-            model without masks.
+        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
+            among the weights; or a model without masks.
     """
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
+    row = lookup("heuristic", HEURISTICS, heuristic)
     kernels = prunable_kernels(model)
     before = masks(model)
     values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    chosen = choose(values, list(before.values()), density, heuristic=heuristic, seed=seed)
-    set_masks(model, dict(zip(before, chosen, strict=True)))
+    new = row.choose(dict(zip(before, values, strict=True)), before, density, seed)
+    set_masks(model, new)
     return PruneReport(
-        kernels=tuple(
-            KernelReport(name=name, kept=int(mask.sum()), total=mask.size)
-            for name, mask in zip(before, chosen, strict=True)
-        )
+        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())
     )
 
 
