@@ -119,7 +119,7 @@ def change_limits(
     low, high = min(paper[0], float(main.low.min())), max(paper[1], float(main.high.max()))
     others = numbers.low[numbers.low >= low - room * (high - low)]
     low = min(low, float(others.min())) if len(others) else low
-    pad = 0.04 * (high - low)
+    pad = 0.04 * (high - low) or 0.5  # where all is one number
     return low - pad, high + pad
 
 
