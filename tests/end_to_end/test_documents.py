@@ -4,7 +4,14 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+
+from paper_figures.blocks import blocks
+from paper_figures.catalogue import catalogue
+from paper_figures.families import FAMILIES
+from paper_figures.scene import scenes
+from tf_lottery.results import COLUMNS
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +51,42 @@ def test_every_flag_in_the_documents_is_one(tools, documents):
                 assert set(re.findall(r"(?<![\w-])--(\w+)", line)) <= known, f"{path.name}: {line}"
 
 
-def test_every_flagfile_opens_with_what_it_is_and_plans_its_stages(run, tools):
+@pytest.fixture(scope="session")
+def dry_runs(tmp_path_factory, tools):
+    run = tools.Runner(tmp_path_factory.mktemp("dry_runs"))
     files = sorted((tools.root / "flags").glob("*.flags"))
-    assert {"quickstart.flags", "fashion_mnist_lenet.flags"} <= {file.name for file in files}
-    for file in files:
+    return {file: run(f"--flagfile=flags/{file.name}", "--dry_run", tensorflow=False)[0] for file in files}
+
+
+def test_every_flagfile_opens_with_what_it_is_and_plans_its_stages(dry_runs):
+    assert {"quickstart.flags", "fashion_mnist_lenet.flags"} <= {file.name for file in dry_runs}
+    for file, out in dry_runs.items():
         assert file.read_text().startswith("# ")
-        out, _ = run(f"--flagfile=flags/{file.name}", "--dry_run", tensorflow=False)
         stages, epochs = re.search(r"(\d+) stages, 0 done; (\d+) epochs", out).groups()
         assert f"{stages} stages, {int(epochs):,} epochs" in file.read_text()
+
+
+@pytest.mark.parametrize("size", ["digits", "paper"])
+def test_every_family_of_figures_has_a_small_flagfile_and_one_of_the_papers_grid(dry_runs, size):
+    """As if every planned network had been trained, with one accuracy for all."""
+    tables = [planned(out) for file, out in dry_runs.items() if file.name.startswith(f"{size}_")]
+    drawings = catalogue(scenes(blocks(pd.concat(tables, ignore_index=True).drop_duplicates("stage"))))
+    assert {drawing.family for drawing in drawings} == FAMILIES.keys()
+
+
+def planned(dry_run):
+    rows = []
+    stage = r"^to do +([\d.]+) epochs  (\w+)/([\w.]+)/trial_(\d+)/(\S+)-\w{8}$"
+    for epochs, dataset, network, trial, name in re.findall(stage, dry_run, re.MULTILINE):
+        row = {"network": network, "dataset": dataset, "trial": float(trial), "epochs": float(epochs), "stage": name}
+        row |= {"technique": "dense", "heuristic": "", "schedule": "", "density": 1.0, "retrain_epochs": 0.0}
+        row |= {"test_accuracy": 0.9, "validation_accuracy": 0.9, "flops": 2e3, "dense_flops": 2e3, "training": "one"}
+        if name != "dense":
+            pruned = r"(?P<technique>\w+)-(?P<schedule>\w+)-(?P<heuristic>\w+)-t(?P<t>[\d.]+)-density_(?P<density>.+)"
+            row |= re.fullmatch(pruned, name).groupdict()
+            row |= {"density": float(row["density"]), "retrain_epochs": float(row.pop("t")), "flops": 1e3}
+        rows.append(row | {"stage": f"{dataset}/{network}/{trial}/{name}"})
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).assign(source="own", seed=0.0)
 
 
 def test_the_readmes_python_runs_as_it_stands(tools, tmp_path):
