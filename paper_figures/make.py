@@ -7,6 +7,7 @@ python -m paper_figures
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +25,11 @@ from paper_figures.claims_table import as_text, claims_table
 from paper_figures.families import FAMILIES
 from paper_figures.missing import gaps
 from paper_figures.page import write_page
-from paper_figures.save import save_all
+from paper_figures.save import FORMATS, save_all
 from paper_figures.scene import scenes
-from tf_lottery.lookup import nearest
+from tf_lottery.lookup import lookup, nearest
 
-_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--list", "--help")
+_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--help")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except ValueError as error:
         return _complain(error)
+    except BrokenPipeError:  # as by `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(
@@ -82,18 +86,26 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, Path(flags.output_dir).expanduser())
+    return _make(wanted, found, Path(flags.output_dir).expanduser(), _formats(flags.formats))
 
 
-def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path) -> int:
-    for path in save_all(drawings, folder):
+def _formats(text: str) -> tuple[str, ...]:
+    """Return the formats to write, SVG first: the page shows it."""
+    formats = text.split(",")
+    for name in formats:
+        lookup("format", FORMATS, name)
+    return tuple(dict.fromkeys(["svg", *formats]))
+
+
+def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str]) -> int:
+    for path in save_all(drawings, folder, formats):
         print(path, flush=True)
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
     checked.to_csv(folder / "claims.csv", index=False, lineterminator="\n", float_format="%.6g")
     lacking = gaps(found)
-    write_page(folder / "index.html", drawings, checked, lacking)
+    write_page(folder / "index.html", drawings, checked, lacking, formats)
     print(f"\n{as_text(checked)}\n")
     for gap in lacking:
         print(f"missing: {gap.text}\n    {gap.command}")
@@ -129,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
         "--only", choices=("own", "published"), help="draw only one's own results, or the published ones"
     )
     parser.add_argument("--over", metavar="NETWORK", help="lay all own results over this published network's")
+    parser.add_argument(
+        "--formats", default=",".join(FORMATS), help="what to write beside SVG and CSV, with commas [%(default)s]"
+    )
     parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
     return parser
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -18,23 +18,23 @@ from paper_figures.claims_table import shown
 from paper_figures.families import FAMILIES
 from paper_figures.look import dataset_name, name, network_name, pruning_name
 from paper_figures.missing import Gap
+from paper_figures.save import FORMATS
 
 _VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
-_PIXELS_PER_CSS_PIXEL = 160 / 96  # figures are written at 160 dots to the inch
-
-_LINKS = {
-    "CSV": ".csv", "SVG": ".svg", "PDF": ".pdf", "PNG": ".png", "wide SVG": "-wide.svg", "wide PNG": "-wide.png",
-}  # fmt: skip
+_PIXELS_PER_POINT = 96 / 72  # of CSS
 
 
-def write_page(path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, gaps: Sequence[Gap]) -> None:
+def write_page(
+    path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, gaps: Sequence[Gap], formats: Collection[str]
+) -> None:
     """Write the page; the figures, their CSVs and claims.csv stand beside it already.
 
     Args:
         path: Of the page.
-        drawings: The figures that were saved beside it.
+        drawings: The figures that were saved beside it, as SVG at least.
         claims: Of `claims_table`.
         gaps: What one's own results lack.
+        formats: In which figures were saved, names of `save.FORMATS`.
 
     Raises:
         OSError: It cannot be written.
@@ -51,7 +51,7 @@ def write_page(path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, ga
         techniques=_options((technique, name(technique)) for technique in techniques),
         families=_options((d, d.replace("_", " ")) for d in dict.fromkeys(drawing.family for drawing in drawings)),
         count=len(drawings),
-        figures="".join(_figure(path.parent, drawing) for drawing in drawings),
+        figures="".join(_figure(path.parent, drawing, formats) for drawing in drawings),
         claims_intro=escape(
             "Each statement that data can contradict, with the rule that checks it. Differences are in percentage "
             "points (pp) of test accuracy or in BLEU, between medians over trials. The interval is a bootstrap "
@@ -76,10 +76,14 @@ def _options(choices: Iterable[tuple[str, str]]) -> str:
     return "".join(f'<option value="{escape(value)}">{escape(shown_as)}</option>' for value, shown_as in choices)
 
 
-def _figure(folder: Path, drawing: Drawing) -> str:
-    width, height = _pixels(folder / f"{drawing.name}.png")
+def _figure(folder: Path, drawing: Drawing, formats: Collection[str]) -> str:
+    width, height = _pixels(folder / f"{drawing.name}.svg")
     stem = escape(drawing.name)
-    listed = "".join(f'<li><a href="{stem}{ending}">{text}</a></li>' for text, ending in _LINKS.items())
+    files = {"CSV": ".csv"} | {name.replace("-", " "): FORMATS[name][1] for name in formats}
+    listed = "".join(
+        f'<li><a href="{stem}{ending}">{re.sub("svg|png|pdf", lambda found: found[0].upper(), text)}</a></li>'
+        for text, ending in files.items()
+    )
     return (
         f'<article id="{stem}" data-network="{escape(" ".join(drawing.networks))}" '
         f'data-technique="{escape(" ".join(drawing.techniques))}" data-family="{escape(drawing.family)}">\n'
@@ -91,11 +95,11 @@ def _figure(folder: Path, drawing: Drawing) -> str:
     )
 
 
-def _pixels(png: Path) -> tuple[int, int]:
-    """Return width and height of a picture for the page: a PNG's header has them at byte 16."""
-    with png.open("rb") as file:
-        width, height = struct.unpack(">II", file.read(24)[16:])
-    return round(width / _PIXELS_PER_CSS_PIXEL), round(height / _PIXELS_PER_CSS_PIXEL)
+def _pixels(svg: Path) -> tuple[int, int]:
+    """Return width and height of a picture for the page, from the head of its file, in points there."""
+    with svg.open(encoding="utf-8") as file:
+        width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', file.read(1000))
+    return round(float(width) * _PIXELS_PER_POINT), round(float(height) * _PIXELS_PER_POINT)
 
 
 def _claim(rows: pd.DataFrame) -> str:

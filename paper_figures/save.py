@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.figure import Figure
 
 from paper_figures.blocks import blocks
 from paper_figures.canvas import Size
@@ -23,7 +24,14 @@ from paper_figures.look import STYLE
 from paper_figures.scene import scenes
 
 _OF_A_RUN = ("accuracy", "controls")  # what a run draws at its end: what it takes a second to draw
-_ENDINGS: dict[Size, tuple[str, ...]] = {"print": ("svg", "png", "pdf"), "wide": ("svg", "png")}
+# What a figure is written as, by the names of --formats: size, and the end of the file's name.
+FORMATS: Mapping[str, tuple[Size, str]] = {
+    "svg": ("print", ".svg"),
+    "png": ("print", ".png"),
+    "pdf": ("print", ".pdf"),
+    "wide-svg": ("wide", "-wide.svg"),
+    "wide-png": ("wide", "-wide.png"),
+}
 # The same numbers make the same bytes: no dates, no random names.
 _METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -39,11 +47,12 @@ def save_figures(table: pd.DataFrame, folder: Path) -> list[Path]:
         OSError: The folder cannot be written.
     """
     drawings = catalogue(scenes(blocks(table.assign(source="own"))))
-    return [save(drawing, folder, sizes=("print",)) for drawing in drawings if drawing.family in _OF_A_RUN]
+    formats = ("png", "svg", "pdf")
+    return [save(drawing, folder, formats) for drawing in drawings if drawing.family in _OF_A_RUN]
 
 
-def save(drawing: Drawing, folder: Path, *, sizes: Sequence[Size] = ("print", "wide")) -> Path:
-    """Write a figure as NAME.svg, .png, .pdf and .csv, and NAME-wide.svg and .png; return NAME.png.
+def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS) -> Path:
+    """Write a figure in these formats and what it draws as CSV; return the path of the first format.
 
     Raises:
         OSError: The folder cannot be written.
@@ -51,24 +60,24 @@ def save(drawing: Drawing, folder: Path, *, sizes: Sequence[Size] = ("print", "w
     folder.mkdir(parents=True, exist_ok=True)
     gc.disable()  # artists are full of cycles, and looking for them takes a sixth of the time; they are freed below
     try:
-        return _save(drawing, folder, sizes)
+        return _save(drawing, folder, formats)
     finally:
         gc.enable()
 
 
-def save_all(drawings: Sequence[Drawing], folder: Path) -> Iterator[Path]:
-    """Write figures, in a process for each core where processes can be forked, and give each one's PNG, in order.
+def save_all(drawings: Sequence[Drawing], folder: Path, formats: Collection[str] = FORMATS) -> Iterator[Path]:
+    """Write figures, in a process for each core where processes can be forked; give each one's path, in order.
 
     Raises:
         OSError: The folder cannot be written.
     """
     processes = min(len(os.sched_getaffinity(0)), len(drawings)) if sys.platform == "linux" else 1
     if processes <= 1:
-        yield from (save(drawing, folder) for drawing in drawings)
+        yield from (save(drawing, folder, formats) for drawing in drawings)
         return
     fork = multiprocessing.get_context("fork")  # drawings hold functions, which a fork has and a message cannot carry
     with fork.Pool(processes, _begin, (drawings,)) as pool:
-        yield from pool.imap(partial(_save_one, folder), range(len(drawings)))
+        yield from pool.imap(partial(_save_one, folder, formats), range(len(drawings)))
 
 
 _drawings: list[Drawing] = []  # of a forked process
@@ -80,8 +89,8 @@ def _begin(drawings: Sequence[Drawing]) -> None:
     _drawings[:] = drawings
 
 
-def _save_one(folder: Path, place: int) -> Path:
-    return save(_drawings[place], folder)
+def _save_one(folder: Path, formats: Collection[str], place: int) -> Path:
+    return save(_drawings[place], folder, formats)
 
 
 @contextmanager
@@ -95,15 +104,18 @@ def whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _save(drawing: Drawing, folder: Path, sizes: Sequence[Size]) -> Path:
+def _save(drawing: Drawing, folder: Path, formats: Collection[str]) -> Path:
     with whole(folder / f"{drawing.name}.csv") as path:
         drawing.csv.to_csv(path, index=False, lineterminator="\n")
     style: Any = dict(STYLE) | {"svg.hashsalt": drawing.name}  # names that only Matplotlib's stubs know one by one
+    figures: dict[Size, Figure] = {}
+    paths = []
     with mpl.rc_context(style):
-        for size in sizes:
-            figure = drawing.figure(size)
-            for ending in _ENDINGS[size]:
-                stem = drawing.name if size == "print" else f"{drawing.name}-{size}"
-                with whole(folder / f"{stem}.{ending}") as path:
-                    figure.savefig(path, format=ending, metadata=_METADATA[ending])
-    return folder / f"{drawing.name}.png"
+        for size, ending in (FORMATS[name] for name in formats):
+            if size not in figures:
+                figures[size] = drawing.figure(size)
+            paths.append(folder / f"{drawing.name}{ending}")
+            kind = ending.split(".")[-1]
+            with whole(paths[-1]) as path:
+                figures[size].savefig(path, format=kind, metadata=_METADATA[kind])
+    return paths[0]

@@ -196,4 +196,4 @@ def test_figures_of_a_run_are_drawn_without_tensorflow(small, tmp_path):
         "assert 'tensorflow' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "accuracy-data-net-iterative-global_magnitude.png" in done.stdout
+    assert "accuracy-data-net-iterative-global_magnitude.svg" in done.stdout

@@ -1,5 +1,6 @@
 """The command, as a user types it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def test_interrupted_it_says_so_and_leaves_whole_files_only(tmp_path):
         assert image.read_bytes().endswith(b"IEND\xaeB`\x82")
 
 
+def test_formats_are_chosen_and_the_page_links_what_is_there(tmp_path):
+    out, _ = run("no_loss", "--formats=wide-png", f"--output_dir={tmp_path}")
+    assert out.splitlines()[0] == str(tmp_path / "no_loss.svg")
+    files = {"no_loss.svg", "no_loss-wide.png", "no_loss.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {*files, "index.html", "claims.csv"}
+    assert set(re.findall(r'"(no_loss[^"]*\.\w+)"', (tmp_path / "index.html").read_text())) == files
+    _, errors = run("--formats=wide", status=1)
+    assert "unknown format 'wide'" in errors
+
+
 def test_the_list_names_figures_their_number_and_what_they_need_without_tensorflow():
     code = (
         "import sys; from paper_figures.make import main; main(['--list'])\n"
@@ -84,6 +95,9 @@ def test_names_families_and_networks_select(command, tmp_path):
         *(f"no_loss.{ending}" for ending in ("svg", "png", "pdf", "csv")),
         *("no_loss-wide.svg", "no_loss-wide.png", "index.html", "claims.csv"),
     }  # fmt: skip
+    pdf = (tmp_path / "no_loss.pdf").read_bytes()
+    assert pdf.count(b"/FontFile2") >= 2  # TrueType, the regular and the bold face; publishers refuse Type 3
+    assert b"/Type3" not in pdf
     out, _ = run("--list", "algorithm", command=command)
     assert out.count("\n  ") == 3
 
