@@ -13,6 +13,7 @@ import pandas as pd
 
 from paper_figures.authors import TOTAL_EPOCHS
 from paper_figures.check import is_translation
+from tf_lottery.pruning.by_filter import SAME_DENSITY as SAME_SETTING
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 Cells = npt.NDArray[np.float64]  # [technique, density, t, trial]; NaN where there is no such network
@@ -80,7 +81,9 @@ class Block:
     def place(self, density: float) -> int | None:
         """Return the place of a density among ours, None if it is not there."""
         for place, ours in enumerate(self.densities):
-            if same_density(ours, density):
+            # One setting of structured pruning has not one density, but as many as its counts were rounded.
+            is_structured = self.heuristic.startswith("structured")
+            if same_density(ours, density) or (is_structured and abs(ours - density) <= SAME_SETTING):
                 return place
         return None
 

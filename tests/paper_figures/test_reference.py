@@ -5,6 +5,8 @@ import hashlib
 import pytest
 
 from paper_figures import reference
+from tf_lottery.networks import registry as networks
+from tf_lottery.pruning.heuristics import HEURISTICS
 
 
 def test_the_shipped_table_is_the_published_one(plain):
@@ -35,3 +37,12 @@ def test_one_changed_digit_is_noticed(monkeypatch, tmp_path, plain):
     monkeypatch.setattr(reference, "files", lambda name: tmp_path)
     with pytest.raises(ValueError, match="was changed or damaged"):
         reference.table()
+
+
+def test_our_own_structured_densities_find_the_published_ones_of_their_setting(found):
+    shapes = networks.find("resnet56").kernel_shapes(shape=(32, 32, 3), classes=10)
+    for heuristic in ("structured_a", "structured_b"):
+        (block,) = (block for block in found if block.heuristic == heuristic)
+        own = HEURISTICS[heuristic].densities(shapes, ())
+        assert [block.place(density) for density in own] == [0, 1, 2, 3, 4]
+        assert block.place(own[0] - 0.01) is None

@@ -16,7 +16,7 @@ from tf_lottery.pruning.masks import Kernel, Mask, keep_highest
 # How hard: setting i removes 1 - (1 - rate)^i of a layer's filters, in one step (the authors' code).
 SETTINGS = (1, 2, 3, 4, 5)
 # Published densities differ by up to 0.0020 from those of the released code: of several roundings, it seems.
-_SAME = 0.0025
+SAME_DENSITY = 0.0025
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class ByFilter:
         """Return the setting of this density."""
         own = {setting: self._density(shapes, setting) for setting in SETTINGS}
         nearest = min(own, key=lambda setting: abs(own[setting] - density))
-        if abs(own[nearest] - density) > _SAME:
+        if abs(own[nearest] - density) > SAME_DENSITY:
             listed = ", ".join(f"{each:.4f}" for each in own.values())
             raise ValueError(f"density {density:g}: whole filters are removed here; expected one of {listed}.")
         return nearest
