@@ -92,17 +92,21 @@ def ratio_axis(axes: Axes, ratios: Sequence[float], label: str = "compression ra
     axes.set_xscale("log")
     axes.set_xlim(low * np.exp(-0.03 * reach), high * np.exp(0.03 * reach))
     inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
-    least = reach * 0.36 / inches  # between two ticks' labels
+    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(low, high, apart=0.36 / inches) or [low, high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}x"))
+    axes.set_xlabel(label)
+
+
+def ratio_ticks(low: float, high: float, *, apart: float) -> list[float]:
+    """Return round ratios from low to high for a log axis, at least this share of its length apart."""
     ticks: list[float] = []
     for candidates in _ROUND:
         for tick in candidates:
             inside = low * 0.995 <= tick <= high * 1.005
-            if inside and all(abs(np.log(tick / other)) >= least for other in ticks):
+            if inside and all(abs(np.log(tick / other)) >= apart * np.log(high / low) for other in ticks):
                 ticks.append(tick)
-    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks) or [low, high]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}x"))
-    axes.set_xlabel(label)
+    return sorted(ticks)
 
 
 def change_limits(

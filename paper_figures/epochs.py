@@ -109,7 +109,9 @@ def _epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
     axes.set_xlim(low - pad, high + pad)
     if literature.points_of(scene.front) and not share:
         axes.set_xlim(min(low - pad, -pad), high + pad)
-    ticks = np.linspace(low, high, _TICKS[size])
+    even = np.linspace(low, high, _TICKS[size])
+    # Where there are so few t that an even tick would stand between them, ticks are those nearest.
+    ticks = even if len(ts) > _TICKS[size] + 2 else sorted({min(ts, key=lambda t: abs(t - tick)) for tick in even})
     axes.set_xticks(ticks, [f"{tick:.0f}" if high > 20 else f"{tick:.3g}" for tick in ticks])
 
 

@@ -20,6 +20,7 @@ from paper_figures.canvas import (
     label_margin,
     page,
     ratio_axis,
+    ratio_ticks,
 )
 from paper_figures.look import INK, name
 from paper_figures.scene import Scene, core
@@ -68,10 +69,10 @@ def flops_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size)
         axes.plot([1 / d for d in ratios], [1 / d for d in ratios], color=INK, linewidth=0.7, linestyle=(0, (1, 3)))
         axes.set_yscale("log")
         axes.set_ylabel("speed-up (dense FLOPs / FLOPs)")
-        ticks = [tick for tick in (1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50) if low * 0.98 <= tick <= high * 1.3]
+        low, high = low * 0.95, high * 1.3
+        ticks = ratio_ticks(low, high, apart=0.16 / _HEIGHTS[size])
         axes.set_yticks(ticks, [f"{tick:g}x" for tick in ticks])
         axes.minorticks_off()
-        low, high = low * 0.95, high * 1.3
     pad = 0.0 if not ratio else 0.03 * (high - low)
     axes.set_ylim(low - pad, high + pad)
     end_labels(axes, ends)

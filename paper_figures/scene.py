@@ -88,15 +88,15 @@ class Scene:
         return " ".join(words)
 
     def missing(self, numbers: pd.DataFrame) -> str:
-        """Return which of one's own technique and density cells have no row among these, "" if none lack."""
-        block = self.front
-        if block.source != "own":
+        """Return which densities of one's own that are drawn some technique lacks, "" if none does."""
+        if self.front.source != "own":
             return ""
         found = numbers[numbers.source == "own"]
+        drawn = sorted(set(found.density), reverse=True)
         words = []
         for technique in dict.fromkeys(found.technique):
             there = set(found.density[found.technique == technique])
-            if lacks := [f"{1 / density:.3g}x" for density in block.densities if density not in there]:
+            if lacks := [f"{1 / density:.3g}x" for density in drawn if density not in there]:
                 shown = ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
                 words.append(f"{technique} at {shown}")
         return "; ".join(words)
