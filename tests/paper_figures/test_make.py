@@ -111,7 +111,7 @@ def test_names_families_and_networks_select(command, tmp_path):
         (["--published=none"], "none: No such file"),
         (["--over=resnet21"], "Did you mean 'resnet20'"),
         (["flops", f"--results={OWN}", "--only=nobody"], "invalid choice: 'nobody'"),
-        (["structured", f"--results={OWN}", "--only=own"], "no data for figures of the family 'structured': it needs heu"),
+        (["structured", f"--results={OWN}", "--only=own"], "of the family 'structured': it needs heuristics"),
         (["--only=own"], "no results to draw"),
     ],
 )
