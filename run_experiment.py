@@ -133,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
 def _grids() -> list[Grid]:
     """Return what the flags ask for; every name is looked up, every number checked.
 
-    Heuristics that can prune to any density share a grid; each other one has its own.
+    One for each list of densities: that of heuristics that prune to any, and each other one's own.
     """
     lookup("dataset", DATASETS, FLAGS.dataset)
     networks.find(FLAGS.network)
@@ -191,7 +191,9 @@ def _densities(name: str) -> tuple[float, ...]:
     try:
         return heuristic.densities(shapes, asked)
     except ValueError as error:
-        raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}") from None
+        more = " Each heuristic has densities of its own: leave out --density, or run them one by one."
+        several = more if asked and len(FLAGS.heuristic) > 1 else ""
+        raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}{several}") from None
 
 
 def _numbers(flag: str, greatest: float) -> tuple[float, ...]:

@@ -40,7 +40,7 @@ def _measure(weights: int, rounds: int) -> dict[str, object]:
     seconds, sort_seconds = [], []
     for _ in range(rounds + 1):
         began = time.perf_counter()
-        chosen = list(HEURISTICS["global_magnitude"].choose(kernels, masks, 0.2, 0).values())
+        chosen = list(HEURISTICS["global_magnitude"].choose(kernels=kernels, masks=masks, density=0.2, seed=0).values())
         seconds.append(time.perf_counter() - began)
     copies = (_peak() - before) / (4 * weights)
     for _ in range(rounds):

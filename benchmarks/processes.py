@@ -11,7 +11,7 @@ from benchmarks.compare import Worker
 from benchmarks.contenders.registry import CONVOLUTIONAL_NETWORK, DENSE_NETWORK, OURS, Row
 from benchmarks.problem import PROBLEMS, Problem
 from benchmarks.report import table
-from tf_lottery.experiments.executors.workers import cores
+from tf_lottery.cores import cores
 
 _MOST_ROUNDS = 2  # each starts three processes anew
 

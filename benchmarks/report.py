@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+
+from tf_lottery.cores import cores
 
 _PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "numpy", "torch")
 
@@ -33,9 +34,7 @@ def environment() -> str:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"no {package}")
-    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}; " + ", ".join(
-        versions
-    )
+    return f"{_processor()}, {cores()} cores; Python {platform.python_version()}; " + ", ".join(versions)
 
 
 def _processor() -> str:

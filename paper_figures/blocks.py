@@ -13,7 +13,7 @@ import pandas as pd
 
 from paper_figures.authors import TOTAL_EPOCHS
 from paper_figures.check import is_translation
-from tf_lottery.pruning.by_filter import SAME_DENSITY as SAME_SETTING
+from tf_lottery.pruning.by_filter import SAME_SETTING
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 Cells = npt.NDArray[np.float64]  # [technique, density, t, trial]; NaN where there is no such network
@@ -78,14 +78,20 @@ class Block:
             told = np.nanmedian(self.cost, axis=-1)
         return np.where(np.isnan(told), levels[:, None] * np.array(self.epochs), told)
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether whole filters were pruned."""
+        return self.heuristic.startswith("structured")
+
     def place(self, density: float) -> int | None:
-        """Return the place of a density among ours, None if it is not there."""
-        for place, ours in enumerate(self.densities):
-            # One setting of structured pruning has not one density, but as many as its counts were rounded.
-            is_structured = self.heuristic.startswith("structured")
-            if same_density(ours, density) or (is_structured and abs(ours - density) <= SAME_SETTING):
-                return place
-        return None
+        """Return the place of a density among ours, None if it is not there.
+
+        A setting of structured pruning has no one density: its counts of filters were rounded in several ways.
+        """
+        distances = np.abs(np.array(self.densities) - density)
+        place = int(distances.argmin())
+        is_same = same_density(self.densities[place], density)
+        return place if is_same or (self.is_structured and distances[place] <= SAME_SETTING) else None
 
     def resampled(self, trials: npt.NDArray[np.intp]) -> Block:
         """Return the block of these trials, by their place; one may be there twice."""

@@ -22,7 +22,7 @@ from tf_lottery.lookup import lookup
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawing:
-    """One figure: its words, its numbers when they are asked for, and how they are drawn."""
+    """One figure: its words, its numbers when they are asked for, and how they are drawn. Can be sent to a process."""
 
     name: str
     family: str
@@ -32,7 +32,7 @@ class Drawing:
     networks: tuple[str, ...]
     scenes: tuple[Scene, ...]
     compute: Callable[[], pd.DataFrame]
-    draw: Callable[[pd.DataFrame, str, Size], Figure]
+    draw: Callable[..., Figure]  # numbers, subtitle=, size=
 
     @cached_property
     def numbers(self) -> pd.DataFrame:
@@ -80,7 +80,7 @@ class Drawing:
 
     def figure(self, size: Size) -> Figure:
         """Draw it."""
-        return self.draw(self.numbers, self.subtitle, size)
+        return self.draw(self.numbers, subtitle=self.subtitle, size=size)
 
 
 def catalogue(scenes: Sequence[Scene]) -> list[Drawing]:
@@ -129,12 +129,7 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
     number = "Figure 1" if block.schedule == "one_shot" else "Figure 2"
     best = "Each technique at the retrain epochs with the best validation accuracy"
 
-    def by_ratio(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
-        return accuracy.accuracy_figure(numbers, scene, subtitle, size)
-
-    def by_epochs(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
-        return epochs.epochs_figure(numbers, scene, subtitle, size)
-
+    by_ratio, by_epochs = partial(accuracy.accuracy_figure, scene=scene), partial(epochs.epochs_figure, scene=scene)
     yield new("accuracy", number, best, partial(accuracy.accuracy_numbers, scene, main), by_ratio)
     if set(every) & set(CONTROLS) and set(every) != set(main):
         yield new("controls", "appendix", best, partial(accuracy.accuracy_numbers, scene, every), by_ratio)
@@ -144,28 +139,21 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
     if _several_epochs(scene, main):
         words = "No search over t: t = T; at most 0.9 T where weights are rewound"
         yield new("fixed", "the authors' script", words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
-        number = "Figure 4" if block.heuristic.startswith("structured") else "Figure 3"
+        number = "Figure 4" if block.is_structured else "Figure 3"
         words = "A panel for each compression ratio; each row has its own range"
         yield new("epochs", number, words, partial(epochs.epochs_numbers, scene, main), by_epochs)
         if set(every) & set(CONTROLS) and set(every) != set(main) and _several_epochs(scene, every):
             yield new("epochs_controls", "appendix", words, partial(epochs.epochs_numbers, scene, every), by_epochs)
         if len(block.densities) > 1 and gain.gain_numbers(scene).retrain_epochs.nunique() > 1:
             words = "Which technique is better at equal retrain epochs"
-            yield new(
-                "gain", FAMILIES["gain"].paper, words, partial(gain.gain_numbers, scene),
-                lambda numbers, subtitle, size: gain.gain_figure(numbers, scene, subtitle, size),
-            )  # fmt: skip
+            compute, draw = partial(gain.gain_numbers, scene), partial(gain.gain_figure, scene=scene)
+            yield new("gain", FAMILIES["gain"].paper, words, compute, draw)
     if flops.has_flops(block):
         yield from _of_flops(scene)
 
 
 def _of_flops(scene: Scene) -> Iterator[Drawing]:
-    def ratio(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
-        return flops.flops_figure(numbers, scene, subtitle, size)
-
-    def faster(numbers: pd.DataFrame, subtitle: str, size: Size) -> Figure:
-        return flops.flops_accuracy_figure(numbers, scene, subtitle, size)
-
+    ratio, faster = partial(flops.flops_figure, scene=scene), partial(flops.flops_accuracy_figure, scene=scene)
     new = partial(_new, scene)
     yield new("flops", "appendix", "FLOPs: speed-up over dense", partial(flops.speedup_numbers, scene), ratio)
     if "fine_tune" in scene.front.techniques and len(scene.main()) > 1:
@@ -194,11 +182,9 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
                 networks=(first.front.network,),
                 scenes=tuple(both),
                 compute=partial(search_cost.search_cost_numbers, both),
-                draw=lambda numbers, subtitle, size, both=both: search_cost.search_cost_figure(  # type: ignore[misc]
-                    numbers, both, subtitle, size
-                ),
+                draw=partial(search_cost.search_cost_figure, scenes=both),
             )
-    variants = [scene for scene in scenes if scene.front.heuristic.startswith("structured")]
+    variants = [scene for scene in scenes if scene.front.is_structured]
     if variants:
         yield Drawing(
             name=f"structured-{first.study}",
@@ -209,7 +195,7 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
             networks=(first.front.network,),
             scenes=tuple(variants),
             compute=partial(structured.structured_numbers, variants),
-            draw=lambda numbers, subtitle, size: structured.structured_figure(numbers, variants, subtitle, size),
+            draw=partial(structured.structured_figure, scenes=variants),
         )
 
 
@@ -224,7 +210,7 @@ def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
             networks=tuple(dict.fromkeys(scene.front.network for scene in scenes)),
             scenes=tuple(scenes),
             compute=partial(no_loss.no_loss_numbers, scenes),
-            draw=lambda numbers, subtitle, size: no_loss.no_loss_figure(numbers, scenes, subtitle, size),
+            draw=partial(no_loss.no_loss_figure, scenes=scenes),
         )
 
 
@@ -234,7 +220,7 @@ def _new(
     paper: str,
     subtitle: str,
     compute: Callable[[], pd.DataFrame],
-    draw: Callable[[pd.DataFrame, str, Size], Figure],
+    draw: Callable[..., Figure],
 ) -> Drawing:
     return Drawing(
         name=f"{family}-{scene.stem}",

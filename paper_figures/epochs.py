@@ -50,7 +50,8 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     totals = {other.total_epochs for other in scene.blocks}
     share = len(totals) > 1  # trainings of different lengths are compared by the share of T
     note = scene.note(numbers) + " Light grey: 25% to 90% of T, the paper's safe zone."
-    mine = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
+    points = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
+    mine = [point for point in points if block.place(point.density) is not None]
     note += literature.note(mine)
     if (block.source, block.network, block.schedule) == ("published", "resnet50", "one_shot"):
         note += _DOUBTFUL
@@ -64,11 +65,12 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
             panel.set_visible(False)
             continue
         density = densities[place]
-        row = densities[place - place % columns :][:columns]
-        limits = change_limits(numbers[numbers.density.isin(row)], CORE, paper=PAPER_RANGE[block.unit], room=0.15)
+        row = _of_densities(numbers, scene, densities[place - place % columns :][:columns])
+        limits = change_limits(row, CORE, paper=PAPER_RANGE[block.unit], room=0.15)
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
         _panel(panel, lines, scene, density, share)
-        literature.draw_by_epochs(panel, mine, density, 100 / block.total_epochs if share else 1.0)
+        here = [point for point in mine if block.place(point.density) == block.place(density)]
+        literature.draw_by_epochs(panel, here, 100 / block.total_epochs if share else 1.0)
         _epochs_axis(panel, scene, size, share)
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         last_row = place + columns >= len(densities)
@@ -77,6 +79,17 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
         panel.tick_params(labelleft=place % columns == 0, labelbottom=last_row, labelsize=7)
     legend(figure, drawn, behind=scene.is_laid_over)
     return figure
+
+
+def _of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float]) -> pd.DataFrame:
+    """Return the rows of these densities, which each block may have to digits of its own."""
+    there = {
+        (block.source, block.densities[place])
+        for block in scene.blocks
+        for density in densities
+        if (place := block.place(density)) is not None
+    }
+    return numbers[[key in there for key in zip(numbers.source, numbers.density, strict=True)]]
 
 
 def _panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, density: float, share: bool) -> None:
@@ -103,7 +116,7 @@ def _panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, density:
 
 
 def _epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
-    ts = [t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs]
+    ts = {t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs}
     low, high = min(ts), max(ts)
     pad = 0.05 * (high - low)
     axes.set_xlim(low - pad, high + pad)

@@ -70,8 +70,8 @@ def flops_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size)
         axes.set_yscale("log")
         axes.set_ylabel("speed-up (dense FLOPs / FLOPs)")
         low, high = low * 0.95, high * 1.3
-        ticks = ratio_ticks(low, high, apart=0.16 / _HEIGHTS[size])
-        axes.set_yticks(ticks, [f"{tick:g}x" for tick in ticks])
+        ticks = ratio_ticks(low, high, apart=0.16 / _HEIGHTS[size]) or [low, high]
+        axes.set_yticks(ticks, [f"{tick:.3g}x" for tick in ticks])
         axes.minorticks_off()
     pad = 0.0 if not ratio else 0.03 * (high - low)
     axes.set_ylim(low - pad, high + pad)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from paper_figures.blocks import Block, same_density
+from paper_figures.authors import dataset_of
+from paper_figures.blocks import Block
 from paper_figures.look import INK
 
 
@@ -57,15 +58,19 @@ _SHAPES = {"s": "squares", "^": "triangles", "v": "triangles that point down"}
 
 
 def points_of(block: Block) -> list[Point]:
-    """Return the points to compare with a block."""
+    """Return the points to compare with a block: of its network, on the dataset that the authors trained it on."""
+    if block.dataset != dataset_of(block.network):
+        return []
     key = (block.network, block.heuristic, block.schedule)
     return [point for point in POINTS if (point.network, point.heuristic, point.schedule) == key]
 
 
 def note(points: Iterable[Point]) -> str:
-    """Return the sentence that says whose points these are, "" for none: markers, papers, what they did."""
-    told = {_SHAPES[_marker(point)]: f"{point.paper} ({point.what})" for point in points}
-    return "".join(f" Grey {shape}: {paper}." for shape, paper in sorted(told.items()))
+    """Return the sentences that say whose points these are, "" for none: markers, papers, what they did."""
+    told: dict[str, set[str]] = {}
+    for point in points:
+        told.setdefault(_SHAPES[_marker(point)], set()).add(f"{point.paper} ({point.what})")
+    return "".join(f" Grey {shape}: {'; '.join(sorted(papers))}." for shape, papers in sorted(told.items()))
 
 
 def draw_by_compression(axes: Axes, points: Iterable[Point]) -> None:
@@ -75,10 +80,10 @@ def draw_by_compression(axes: Axes, points: Iterable[Point]) -> None:
             _draw(axes, 1 / point.density, point)
 
 
-def draw_by_epochs(axes: Axes, points: Iterable[Point], density: float, scale: float = 1.0) -> None:
-    """Draw points of this density over the retraining epochs."""
+def draw_by_epochs(axes: Axes, points: Iterable[Point], scale: float = 1.0) -> None:
+    """Draw points over the retraining epochs, times the scale."""
     for point in points:
-        if point.retrain_epochs is not None and same_density(point.density, density):
+        if point.retrain_epochs is not None:
             _draw(axes, point.retrain_epochs * scale, point)
 
 

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ from paper_figures.claims_table import as_text, claims_table
 from paper_figures.families import FAMILIES
 from paper_figures.missing import gaps
 from paper_figures.page import write_page
-from paper_figures.save import FORMATS, save_all
+from paper_figures.save import FORMATS, DrawingDiedError, save_all
 from paper_figures.scene import scenes
 from tf_lottery.lookup import lookup, nearest
 
@@ -46,8 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(flags)
     except KeyboardInterrupt:
-        _complain("interrupted. Figures written so far are whole; the same command again writes all of them.")
+        _complain("interrupted. What is written is whole; the same command again writes all of it.")
         return 130
+    except DrawingDiedError:
+        return _complain(
+            "a process that drew figures was killed; for lack of memory, it may be. What it finished is whole. Draw "
+            "fewer at a time: give names of figures."
+        )
     except ValueError as error:
         return _complain(error)
     except BrokenPipeError:  # as by `| head`: nobody reads on
@@ -61,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(flags: argparse.Namespace) -> int:
+    formats = _formats(flags.formats)
     published, own = pd.DataFrame(), pd.DataFrame()
     notes: list[str] = []
     if flags.only != "own":
@@ -86,7 +93,7 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, Path(flags.output_dir).expanduser(), _formats(flags.formats))
+    return _make(wanted, found, Path(flags.output_dir).expanduser(), formats)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -98,8 +105,9 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str]) -> int:
-    for path in save_all(drawings, folder, formats):
-        print(path, flush=True)
+    with closing(save_all(drawings, folder, formats)) as paths:
+        for path in paths:
+            print(path, flush=True)
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)

@@ -106,7 +106,7 @@ def _claim(rows: pd.DataFrame) -> str:
     """Return a claim's part of the table: the claim and its rule, then a row for each network."""
     claim = rows.iloc[0]
     return (
-        f'<tbody>\n<tr class="claim" data-network="{escape(" ".join(dict.fromkeys(rows.network)))}">'
+        f'<tbody>\n<tr data-network="{escape(" ".join(dict.fromkeys(rows.network)))}">'
         f'<th colspan="6" scope="rowgroup">{escape(claim.statement)}'
         f"<p>{escape(claim['where'][:1].upper() + claim['where'][1:])}. Rule: {escape(claim.rule)}.</p></th></tr>\n"
         f"{''.join(_verdict(row) for _, row in rows.iterrows())}</tbody>\n"

@@ -6,8 +6,9 @@ import gc
 import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,9 @@ from paper_figures.canvas import Size
 from paper_figures.catalogue import Drawing, catalogue
 from paper_figures.look import STYLE
 from paper_figures.scene import scenes
+from tf_lottery.cores import cores
 
+_FOR_A_PROCESS = 8  # figures: a process takes as long to start as a few take to draw
 _OF_A_RUN = ("accuracy", "controls")  # what a run draws at its end: what it takes a second to draw
 # What a figure is written as, by the names of --formats: size, and the end of the file's name.
 FORMATS: Mapping[str, tuple[Size, str]] = {
@@ -65,32 +68,35 @@ def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS) -> 
         gc.enable()
 
 
-def save_all(drawings: Sequence[Drawing], folder: Path, formats: Collection[str] = FORMATS) -> Iterator[Path]:
-    """Write figures, in a process for each core where processes can be forked; give each one's path, in order.
+def save_all(
+    drawings: Sequence[Drawing], folder: Path, formats: Collection[str] = FORMATS
+) -> Generator[Path, None, None]:
+    """Write figures, in a process for each core if there are many, and give each one's path, in order.
 
     Raises:
+        DrawingDiedError: A process was killed.
         OSError: The folder cannot be written.
     """
-    processes = min(len(os.sched_getaffinity(0)), len(drawings)) if sys.platform == "linux" else 1
+    save_one = partial(save, folder=folder, formats=formats)
+    processes = min(cores(), len(drawings) // _FOR_A_PROCESS)
     if processes <= 1:
-        yield from (save(drawing, folder, formats) for drawing in drawings)
+        yield from map(save_one, drawings)
         return
-    fork = multiprocessing.get_context("fork")  # drawings hold functions, which a fork has and a message cannot carry
-    with fork.Pool(processes, _begin, (drawings,)) as pool:
-        yield from pool.imap(partial(_save_one, folder, formats), range(len(drawings)))
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+    try:
+        yield from pool.map(save_one, drawings)
+    except BrokenProcessPool as error:
+        raise DrawingDiedError from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-_drawings: list[Drawing] = []  # of a forked process
+class DrawingDiedError(Exception):
+    """A process that drew figures was killed."""
 
 
-def _begin(drawings: Sequence[Drawing]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this process:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that files begun are removed
-    _drawings[:] = drawings
-
-
-def _save_one(folder: Path, formats: Collection[str], place: int) -> Path:
-    return save(_drawings[place], folder, formats)
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it waits for the figures under way, so that no file stays half
 
 
 @contextmanager

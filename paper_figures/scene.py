@@ -64,7 +64,13 @@ class Scene:
         """Return all techniques of the scene."""
         return tuple(dict.fromkeys(name for block in reversed(self.blocks) for name in block.techniques))
 
-    def note(self, numbers: pd.DataFrame, *, bands: str = "; bands: lowest to highest") -> str:
+    def note(
+        self,
+        numbers: pd.DataFrame,
+        *,
+        bands: str = "; bands: lowest to highest",
+        densities: Sequence[float] | None = None,
+    ) -> str:
         """Return what the reader must know: trials, what 0 is, whose points are whose, what is missing."""
         block = self.front
         trials = sorted(set(numbers.trials[numbers.source == block.source]))
@@ -83,20 +89,19 @@ class Scene:
                 f"Filled: own. Hollow, light: published, {network_name(back.network)} on {dataset_name(back.dataset)}, "
                 f"against its own dense networks ({back.dense.mean() * back.scale:.2f} {unit})."
             )
-        if gaps := self.missing(numbers):
+        if gaps := self.missing(numbers, block.densities if densities is None else densities):
             words.append("Missing: " + gaps + ".")
         return " ".join(words)
 
-    def missing(self, numbers: pd.DataFrame) -> str:
-        """Return which densities of one's own that are drawn some technique lacks, "" if none does."""
+    def missing(self, numbers: pd.DataFrame, densities: Sequence[float]) -> str:
+        """Return which of these densities one's own techniques lack among the numbers, "" if none does."""
         if self.front.source != "own":
             return ""
         found = numbers[numbers.source == "own"]
-        drawn = sorted(set(found.density), reverse=True)
         words = []
         for technique in dict.fromkeys(found.technique):
             there = set(found.density[found.technique == technique])
-            if lacks := [f"{1 / density:.3g}x" for density in drawn if density not in there]:
+            if lacks := [f"{1 / density:.3g}x" for density in densities if density not in there]:
                 shown = ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
                 words.append(f"{technique} at {shown}")
         return "; ".join(words)

@@ -52,7 +52,8 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
     told = {"one_shot": "t. ", "iterative": "t times the level. Each point is a t. "}.get(
         " ".join(schedules), "t, for iterative pruning t times the level. Hollow: one-shot; filled: iterative. "
     )
-    note = f"Search cost: all retraining epochs spent to reach the network, {told}" + scenes[0].note(numbers, bands="")
+    note = f"Search cost: all retraining epochs spent to reach the network, {told}"
+    note += scenes[0].note(numbers, bands="", densities=wanted)
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: search cost", subtitle=subtitle, note=note), size, columns=len(wanted),
         panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.24,

@@ -59,6 +59,12 @@ def test_help_names_every_flag(run, tools):
         (["--trials=three"], "--trials"),
         (["--strategy="], "--strategy is empty"),
         (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
+        (["--heuristic=structured_a"], "prunes once, as in the paper: expected --schedule=one_shot"),
+        (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
+        (
+            ["--heuristic=random,structured_a", "--schedule=one_shot", "--density=0.5", "--network=resnet56"],
+            "0.8458, 0.7788, 0.7172, 0.6655. Each heuristic has densities of its own: leave out --density",
+        ),
         (["--flagfile=flags/quikstart.flags"], "Did you mean 'flags/quickstart.flags'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -28,7 +28,7 @@ def test_counts_are_those_of_the_published_networks(name):
         assert flops(model).dense == published_flops
 
 
-@pytest.mark.parametrize("name", ["resnet8", "resnet14_x0.5"])
+@pytest.mark.parametrize("name", ["resnet8", "resnet14_x0.5", "resnet56"])
 def test_all_kernels_of_a_resnet_are_prunable_and_known_without_building_it(name):
     network = find(name)
     model = prunable(network.build(shape=(32, 32, 3), classes=10, l2=0.0))

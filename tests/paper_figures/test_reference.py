@@ -5,6 +5,8 @@ import hashlib
 import pytest
 
 from paper_figures import reference
+from paper_figures.blocks import blocks
+from tf_lottery import results
 from tf_lottery.networks import registry as networks
 from tf_lottery.pruning.heuristics import HEURISTICS
 
@@ -39,10 +41,14 @@ def test_one_changed_digit_is_noticed(monkeypatch, tmp_path, plain):
         reference.table()
 
 
-def test_our_own_structured_densities_find_the_published_ones_of_their_setting(found):
-    shapes = networks.find("resnet56").kernel_shapes(shape=(32, 32, 3), classes=10)
-    for heuristic in ("structured_a", "structured_b"):
-        (block,) = (block for block in found if block.heuristic == heuristic)
-        own = HEURISTICS[heuristic].densities(shapes, ())
-        assert [block.place(density) for density in own] == [0, 1, 2, 3, 4]
-        assert block.place(own[0] - 0.01) is None
+@pytest.mark.parametrize("network", ["resnet56", "resnet110", "resnet110_x0.5"])
+@pytest.mark.parametrize("heuristic", ["structured_a", "structured_b"])
+def test_settings_of_structured_pruning_are_found_by_any_of_their_densities(found, row, network, heuristic):
+    shapes = networks.find(network).kernel_shapes(shape=(32, 32, 3), classes=10)
+    own = HEURISTICS[heuristic].densities(shapes, ())
+    rows = [row("dense"), *(row(density=density, heuristic=heuristic, schedule="one_shot") for density in own)]
+    (block,) = blocks(results.table(rows).assign(source="own"))
+    assert [block.place(density) for density in own] == [0, 1, 2, 3, 4]
+    assert block.place(own[0] + 0.01) is None
+    for published in (block for block in found if (block.network, block.heuristic) == (network, heuristic)):
+        assert [published.place(density) for density in own] == [0, 1, 2, 3, 4]

@@ -46,7 +46,7 @@ def test_densities_are_those_of_the_authors_code_and_published_ones_find_them(ne
 def test_each_layer_loses_as_many_filters_as_in_the_authors_code():
     kernels = random_kernels(shapes_of("resnet56"))
     ones = {name: np.ones(kernel.shape, np.uint8) for name, kernel in kernels.items()}
-    new = HEURISTICS["structured_a"].choose(kernels, ones, 0.9212, 0)
+    new = HEURISTICS["structured_a"].choose(kernels=kernels, masks=ones, density=0.9212, seed=0)
     gone = {}
     for name, mask in new.items():
         filters = mask.any(axis=tuple(range(mask.ndim - 1)))
@@ -67,7 +67,7 @@ def test_whole_filters_of_the_least_norm_go_with_the_inputs_that_read_them(seed,
     kernels = random_kernels(shapes, seed)
     ones = {name: np.ones(shape, np.uint8) for name, shape in shapes.items()}
     density = row.densities(shapes, ())[setting]
-    new = row.choose(kernels, ones, density, 0)
+    new = row.choose(kernels=kernels, masks=ones, density=density, seed=0)
     assert sum(int(mask.sum()) for mask in new.values()) == row.kept(shapes, density)
     assert row.kept(shapes, density) / sum(mask.size for mask in new.values()) == pytest.approx(density, abs=1e-9)
     for name, mask in new.items():
@@ -109,6 +109,12 @@ def test_what_cannot_be_says_what_can():
         row.densities(shapes_of("resnet20"), ())
     kernels = random_kernels(shapes)
     ones = {name: np.ones(shape, np.uint8) for name, shape in shapes.items()}
-    harder = row.choose(kernels, ones, 0.8458, 0)
+    pruned = row.choose(kernels=kernels, masks=ones, density=0.9212, seed=0)
     with pytest.raises(ValueError, match="pruned already"):
-        row.choose(kernels, harder, 0.9212, 0)
+        row.choose(kernels=kernels, masks=pruned, density=0.8458, seed=0)
+    diverged = kernels | {"logits/kernel": np.full_like(kernels["logits/kernel"], np.nan)}
+    with pytest.raises(ValueError, match="NaN: the network diverged"):
+        row.choose(kernels=diverged, masks=ones, density=0.9212, seed=0)
+    without = {name: shape for name, shape in shapes.items() if name != "stage_1_block_1_conv_2/kernel"}
+    with pytest.raises(ValueError, match="stage_1_block_1 has one prunable convolution"):
+        row.densities(without, ())

@@ -25,7 +25,7 @@ def test_every_heuristic_keeps_its_count_and_pruned_weights_never_come_back(heur
     row, masks = HEURISTICS[heuristic], ones(arrays)
     sizes = {name: array.size for name, array in arrays.items()}
     for density in sorted(densities, reverse=True):
-        new = row.choose(arrays, masks, density / 100, 1)
+        new = row.choose(kernels=arrays, masks=masks, density=density / 100, seed=1)
         assert new.keys() == masks.keys()
         assert all((new[name] <= masks[name]).all() for name in masks)
         kept = {name: int(mask.sum()) for name, mask in new.items()}
@@ -39,7 +39,7 @@ def test_every_heuristic_keeps_its_count_and_pruned_weights_never_come_back(heur
 
 @given(arrays=kernels, density=st.integers(5, 100))
 def test_global_magnitude_never_drops_a_larger_weight_than_it_keeps(arrays, density):
-    masks = HEURISTICS["global_magnitude"].choose(arrays, ones(arrays), density / 100, 0)
+    masks = HEURISTICS["global_magnitude"].choose(kernels=arrays, masks=ones(arrays), density=density / 100, seed=0)
     kept = np.concatenate([np.abs(arrays[name][mask == 1]) for name, mask in masks.items()])
     dropped = np.concatenate([np.abs(arrays[name][mask == 0]) for name, mask in masks.items()])
     assert kept.min(initial=np.inf) >= dropped.max(initial=-np.inf)
@@ -48,7 +48,9 @@ def test_global_magnitude_never_drops_a_larger_weight_than_it_keeps(arrays, dens
 def test_random_is_another_draw_for_another_seed_only():
     arrays = {"kernel": np.ones((20, 20), np.float32)}
     row = HEURISTICS["random"]
-    one, again, two = (row.choose(arrays, ones(arrays), 0.5, seed)["kernel"] for seed in (1, 1, 2))
+    one, again, two = (
+        row.choose(kernels=arrays, masks=ones(arrays), density=0.5, seed=seed)["kernel"] for seed in (1, 1, 2)
+    )
     assert np.array_equal(one, again)
     assert not np.array_equal(one, two)
 

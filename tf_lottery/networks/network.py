@@ -17,7 +17,7 @@ class KernelShapes(Protocol):
     """How the kernels of a network are told without building it, which takes TensorFlow."""
 
     def __call__(self, *, shape: tuple[int, ...], classes: int, width: float = 1.0) -> dict[str, tuple[int, ...]]:
-        """Return every kernel's shape by its name, in the order of the layers."""
+        """Return every kernel's shape by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,7 @@ def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float,
 def kernel_shapes(
     *, depth: int, shape: tuple[int, ...], classes: int, width: float = 1.0
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every kernel of `resnet_cifar` by its name, in the order of the network."""
+    """Return the shape of every kernel of `resnet_cifar` by its name."""
     filters = _filters(width)
     shapes: dict[str, tuple[int, ...]] = {"stem_conv/kernel": (3, 3, shape[-1], filters[0])}
     before = filters[0]

@@ -16,7 +16,7 @@ from tf_lottery.pruning.masks import Kernel, Mask, keep_highest
 # How hard: setting i removes 1 - (1 - rate)^i of a layer's filters, in one step (the authors' code).
 SETTINGS = (1, 2, 3, 4, 5)
 # Published densities differ by up to 0.0020 from those of the released code: of several roundings, it seems.
-SAME_DENSITY = 0.0025
+SAME_SETTING = 0.0025
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,27 +62,29 @@ class ByFilter:
         return self._kept(shapes, self._setting(shapes, density))
 
     def choose(
-        self, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
+        self, *, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
     ) -> dict[str, Mask]:
         """Return the masks that keep the filters of the highest L1 norm, of equals the first, in each layer."""
         del seed
         shapes = {name: kernel.shape for name, kernel in kernels.items()}
         setting = self._setting(shapes, density)
+        if sum(int(mask.sum()) for mask in masks.values()) < _size(shapes):
+            raise ValueError("weights are pruned already. Expected a dense network: whole filters are pruned once.")
+        if any(np.isnan(kernel).any() for kernel in kernels.values()):
+            raise ValueError("weights are NaN: the network diverged. Prune from an earlier checkpoint.")
         new = {name: mask.copy() for name, mask in masks.items()}
         for (first, second), removed in self._removed(shapes, setting).items():
-            norms = np.abs(kernels[first] * masks[first]).sum(axis=(0, 1, 2), dtype=np.float64)
+            norms = np.abs(kernels[first]).sum(axis=(0, 1, 2), dtype=np.float64)
             (keep,) = keep_highest([norms], norms.size - removed)
             new[first] *= keep
             new[second] *= keep[:, None]
-        if sum(int(mask.sum()) for mask in new.values()) != self._kept(shapes, setting):
-            raise ValueError("weights are pruned already, other than by this heuristic or to a lower density.")
         return new
 
     def _setting(self, shapes: Shapes, density: float) -> int:
         """Return the setting of this density."""
         own = {setting: self._density(shapes, setting) for setting in SETTINGS}
         nearest = min(own, key=lambda setting: abs(own[setting] - density))
-        if abs(own[nearest] - density) > SAME_DENSITY:
+        if abs(own[nearest] - density) > SAME_SETTING:
             listed = ", ".join(f"{each:.4f}" for each in own.values())
             raise ValueError(f"density {density:g}: whole filters are removed here; expected one of {listed}.")
         return nearest
@@ -107,7 +109,7 @@ class ByFilter:
         depth = 2 * len(blocks) + 2
         if depth not in self.rates:
             known = " and ".join(f"resnet{each}" for each in self.rates)
-            raise ValueError(f"structured pruning has rates for {known} only, by the names of their layers.")
+            raise ValueError(f"structured pruning has rates for {known} only, all their layers prunable.")
         draws = random.Random(0)
         removed = {}
         for place, (stage, first, second) in enumerate(blocks, 1):
@@ -122,11 +124,20 @@ def _size(shapes: Shapes) -> int:
 
 
 def _blocks(shapes: Shapes) -> list[tuple[int, str, str]]:
-    """Return each block's stage and the names of its two kernels, in the order of the network."""
+    """Return each block's stage and the names of its two kernels, in the order of the network.
+
+    Raises:
+        ValueError: A block lacks one of them.
+    """
     found: dict[tuple[int, int], dict[str, str]] = {}
     for name in shapes:
         if match := re.match(r"stage_(\d+)_block_(\d+)_conv_([12])/kernel$", name):
             found.setdefault((int(match[1]), int(match[2])), {})[match[3]] = name
+    for (stage, block), pair in found.items():
+        if pair.keys() != {"1", "2"}:
+            raise ValueError(
+                f"stage_{stage}_block_{block} has one prunable convolution. Expected both: exclude neither of them."
+            )
     return [(stage, pair["1"], pair["2"]) for (stage, _), pair in sorted(found.items())]
 
 

@@ -38,7 +38,7 @@ class ByWeight:
         return sum(self._counts(shapes, density))
 
     def choose(
-        self, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
+        self, *, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
     ) -> dict[str, Mask]:
         """Return the masks that keep the highest scores."""
         generator = np.random.Generator(np.random.Philox(key=seed))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tf_lottery.pruning.masks import Kernel, Mask
 
-Shapes = Mapping[str, tuple[int, ...]]  # of every prunable kernel, by name, in the order of the layers
+Shapes = Mapping[str, tuple[int, ...]]  # of every prunable kernel, by name
 
 
 class Heuristic(Protocol):
@@ -38,7 +38,7 @@ class Heuristic(Protocol):
         """
 
     def choose(
-        self, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
+        self, *, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
     ) -> dict[str, Mask]:
         """Return the new masks, so many weights kept, none of them pruned before.
 

@@ -121,7 +121,8 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
 
     Args:
         model: Of `prunable`, trained.
-        density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left.
+        density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
+            whole filters the nearest that there is, up to 0.0025 away.
         heuristic: global_magnitude, layer_magnitude, random; or structured_a, structured_b, which remove whole
             filters of this package's ResNet-56 and ResNet-110 and have five densities each.
         seed: For random.
@@ -139,7 +140,7 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     kernels = prunable_kernels(model)
     before = masks(model)
     values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    new = row.choose(dict(zip(before, values, strict=True)), before, density, seed)
+    new = row.choose(kernels=dict(zip(before, values, strict=True)), masks=before, density=density, seed=seed)
     set_masks(model, new)
     return PruneReport(
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())

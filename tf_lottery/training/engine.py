@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tf_lottery.checkpoint import Arrays
+from tf_lottery.cores import cores
 from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.network import Network
@@ -99,7 +99,7 @@ class Engine:
             "numpy": np.__version__,
             "onednn": onednn(),
             "tensorflow": tf.__version__,
-            "threads": tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0)),
+            "threads": tf.config.threading.get_intra_op_parallelism_threads() or cores(),
         }
 
     def put_fresh_state(self, draws: Draws, *, keep_masks: bool) -> None:

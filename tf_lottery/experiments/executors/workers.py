@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import psutil
 
+from tf_lottery.cores import cores
 from tf_lottery.experiments.plan import Stage
 
 # TensorFlow with a network of the sizes here, and its data: 0.9 GB measured with LeNet-300-100, 1.1 GB with ResNet-20.
 _BYTES_PER_PROCESS = 2 * 2**30
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers_for(stages: Sequence[Stage]) -> int:
