@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
+from paper_figures import reference
 from paper_figures.blocks import blocks
 from paper_figures.catalogue import catalogue
 from paper_figures.families import FAMILIES
@@ -72,6 +73,20 @@ def test_every_family_of_figures_has_a_small_flagfile_and_one_of_the_papers_grid
     tables = [planned(out) for file, out in dry_runs.items() if file.name.startswith(f"{size}_")]
     drawings = catalogue(scenes(blocks(pd.concat(tables, ignore_index=True).drop_duplicates("stage"))))
     assert {drawing.family for drawing in drawings} == FAMILIES.keys()
+
+
+@pytest.mark.parametrize("network", ["resnet20", "resnet56"])
+@pytest.mark.parametrize("schedule", ["one_shot", "iterative"])
+def test_the_papers_grids_have_the_published_densities_and_retrain_epochs(dry_runs, network, schedule):
+    (out,) = (out for file, out in dry_runs.items() if file.name == f"paper_{network}_{schedule}.flags")
+    ours, theirs = planned(out), reference.table()
+    theirs = theirs[(theirs.network == network) & (theirs.schedule == schedule)]
+    theirs = theirs[theirs.heuristic == "global_magnitude"]
+    ours = ours[ours.technique != "dense"]
+    for column in ("technique", "retrain_epochs", "trial"):
+        assert set(ours[column]) == set(theirs[column])
+    assert set(ours.density) == set(theirs.density.round(4))
+    assert len(ours) == len(theirs)
 
 
 def planned(dry_run):
