@@ -80,7 +80,8 @@ class Scene:
         told = "one trial, so no spread." if trials == [1] else f"median of {many} trials{bands}."
         words = [
             f"Lines: {told}",
-            f"0: mean of {len(block.dense)} dense networks, {mean:.2f} {unit}"
+            (f"0: mean of {len(block.dense)} dense networks" if len(block.dense) > 1 else "0: the dense network")
+            + f", {mean:.2f} {unit}"
             + (f"; grey: their standard deviation, {spread * block.scale:.2f}." if len(block.dense) > 1 else "."),
         ]
         if self.is_laid_over:
