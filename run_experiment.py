@@ -183,8 +183,8 @@ def _densities(name: str) -> tuple[float, ...]:
     """Return the densities to prune to by this heuristic."""
     heuristic, asked = HEURISTICS[name], _numbers("density", 1.0)
     if heuristic.any_density:
-        return asked or _DEFAULT_DENSITIES[FLAGS.schedule]
-    if FLAGS.schedule != "one_shot":
+        asked = asked or _DEFAULT_DENSITIES[FLAGS.schedule]
+    elif FLAGS.schedule != "one_shot":
         raise UsageError(f"--heuristic={name} prunes once, as in the paper: expected --schedule=one_shot.")
     network, dataset = networks.find(FLAGS.network), DATASETS[FLAGS.dataset]
     shapes = network.kernel_shapes(shape=dataset.shape, classes=dataset.classes) if network.kernel_shapes else {}
