@@ -18,6 +18,7 @@ from paper_figures.canvas import (
     draw_line,
     end_labels,
     label_margin,
+    left_frame,
     page,
     ratio_axis,
 )
@@ -38,6 +39,16 @@ def fixed_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
     return _numbers(scene, techniques, select.fixed_retraining)
 
 
+def fixed_words(block: Block) -> str:
+    """Return which t `fixed_numbers` takes: what ran last, and what ran last up to 0.9 T where weights are rewound."""
+    places = zip(block.techniques, select.fixed_retraining(block)[:, 0], strict=True)
+    taken = {select.rewinds_weights(name): f"{block.epochs[place]:g}" for name, place in places if place >= 0}
+    told = [f"t = {taken[False]}"] if False in taken else []
+    if True in taken:
+        told.append(f"{taken[True]} where weights are rewound, at most 0.9 T")
+    return f"No search over t: {'; '.join(told)}; T = {block.total_epochs:g}"
+
+
 def algorithm_numbers(scene: Scene) -> pd.DataFrame:
     """Return the change of iterative learning rate rewinding with t = T: the paper's algorithm."""
     return _numbers(scene, ("lr_rewind",), select.full_retraining)
@@ -53,17 +64,17 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
         size: For print or wide.
     """
     points = [point for block in scene.blocks for point in literature.points_of(block)]
-    note = scene.note(numbers) + literature.note(point for point in points if point.by_compression)
+    block = scene.front
+    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
+    note = scene.note(numbers) + left_frame(numbers, limits)
+    note += literature.note((point for point in points if point.by_compression), beside=block.network)
     names = [name(technique) for technique in dict.fromkeys(numbers.technique)]
     right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
     figure, (axes,) = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size,
         panel_height=_HEIGHTS[size], left=0.68, right=right,
     )  # fmt: skip
-    block = scene.front
-    change_axis(
-        axes, change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit]), spread=spread(block), unit=block.unit
-    )
+    change_axis(axes, limits, spread=spread(block), unit=block.unit)
     ratio_axis(axes, list(1 / numbers.density) + [1 / point.density for point in points if point.by_compression])
     ends = []
     for place, drawn in enumerate(scene.blocks):
@@ -76,7 +87,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
             draw_line(axes, technique, list(1 / line.index), line, source=drawn.source, behind=behind)
             last = rows.iloc[-1]
             ends.append((technique, 1 / last.density, last.value, " (published)" if behind else ""))
-    literature.draw_by_compression(axes, points)
+    literature.draw_by_compression(axes, points, beside=block.network)
     end_labels(axes, ends)
     return figure
 

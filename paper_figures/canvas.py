@@ -127,6 +127,11 @@ def change_limits(
     return low - pad, high + pad
 
 
+def left_frame(numbers: pd.DataFrame, limits: tuple[float, float]) -> str:
+    """Return the sentence about the carets that `draw_line` puts where a median is below the frame, "" for none."""
+    return " Carets at the foot: lower than the frame." if (numbers.value < limits[0]).any() else ""
+
+
 def change_axis(axes: Axes, limits: tuple[float, float], *, spread: float, unit: str) -> None:
     """Make y a change against the dense networks: 0 is their mean, the grey band their standard deviation."""
     axes.set_ylim(*limits)

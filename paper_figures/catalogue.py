@@ -137,7 +137,7 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
         words = f"Iterative learning rate rewinding, {block.total_epochs:g} epochs at each level"
         yield new("algorithm", "Figure 5", words, partial(accuracy.algorithm_numbers, scene), by_ratio)
     if _several_epochs(scene, main):
-        words = "No search over t: t = T; at most 0.9 T where weights are rewound"
+        words = accuracy.fixed_words(block)
         yield new("fixed", "the authors' script", words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
         number = "Figure 4" if block.is_structured else "Figure 3"
         words = "A panel for each compression ratio; each row has its own range"

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 from paper_figures import literature, select
 from paper_figures.accuracy import PAPER_RANGE, spread
 from paper_figures.blocks import CORE, SAFE_ZONE
-from paper_figures.canvas import Size, Words, change_axis, change_limits, draw_line, legend, legend_height, page
+from paper_figures.canvas import (
+    Size,
+    Words,
+    change_axis,
+    change_limits,
+    draw_line,
+    left_frame,
+    legend,
+    legend_height,
+    page,
+)
 from paper_figures.look import ZONE
 from paper_figures.scene import Scene
 
@@ -49,7 +59,10 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     rows = -(-len(densities) // columns)
     totals = {other.total_epochs for other in scene.blocks}
     share = len(totals) > 1  # trainings of different lengths are compared by the share of T
-    note = scene.note(numbers) + " Light grey: 25% to 90% of T, the paper's safe zone."
+    shown = [_of_densities(numbers, scene, densities[first:][:columns]) for first in range(0, len(densities), columns)]
+    limits = [change_limits(row, CORE, paper=PAPER_RANGE[block.unit], room=0.15) for row in shown]
+    note = scene.note(numbers) + max(map(left_frame, shown, limits))
+    note += " Light grey: 25% to 90% of T, the paper's safe zone."
     points = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
     mine = [point for point in points if block.place(point.density) is not None]
     note += literature.note(mine)
@@ -65,9 +78,7 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
             panel.set_visible(False)
             continue
         density = densities[place]
-        row = _of_densities(numbers, scene, densities[place - place % columns :][:columns])
-        limits = change_limits(row, CORE, paper=PAPER_RANGE[block.unit], room=0.15)
-        change_axis(panel, limits, spread=spread(block), unit=block.unit)
+        change_axis(panel, limits[place // columns], spread=spread(block), unit=block.unit)
         _panel(panel, lines, scene, density, share)
         here = [point for point in mine if block.place(point.density) == block.place(density)]
         literature.draw_by_epochs(panel, here, 100 / block.total_epochs if share else 1.0)

@@ -15,7 +15,7 @@ class Family:
     needs: str  # which rows of a results table
 
 
-# The paper's plots are those of the authors' code, vision/plot/gen.py. What is not there is called ours.
+# The paper's plots are those of the authors' code, vision/plot/gen.py. Of what is not there it has no figure.
 FAMILIES: Mapping[str, Family] = {
     "accuracy": Family(
         paper="Figures 1 and 2",
@@ -34,7 +34,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "fixed": Family(
         paper="the authors' script",
-        caption="accuracy against compression without a search over t: t = T, or 0.9 T where weights are rewound",
+        caption="accuracy against compression without a search over t: t = T, at most 0.9 T where weights are rewound",
         needs="as accuracy, with several retrain epochs",
     ),
     "epochs": Family(
@@ -48,7 +48,7 @@ FAMILIES: Mapping[str, Family] = {
         needs="as epochs, with reinit or low_lr_weight_rewind",
     ),
     "gain": Family(
-        paper="ours, of the data of Figures 3 and 4",
+        paper="no figure; data of Figures 3 and 4",
         caption="which technique is better at equal retrain epochs",
         needs="two of fine_tune, weight_rewind, lr_rewind; two retrain epochs and two densities or more",
     ),
@@ -63,12 +63,12 @@ FAMILIES: Mapping[str, Family] = {
         needs="as flops, with fine_tune and another technique",
     ),
     "flops_accuracy": Family(
-        paper="ours, of the appendix' data",
+        paper="no figure; data of the appendix",
         caption="accuracy against speed-up over the dense network",
         needs="as flops",
     ),
     "search_cost": Family(
-        paper="ours, of the data of Figures 2 and 3",
+        paper="no figure; data of Figures 2 and 3",
         caption="accuracy against search cost: one-shot and iterative pruning for equal retraining",
         needs="one-shot and iterative networks of the same densities, or two retrain epochs of one of them",
     ),
@@ -78,7 +78,7 @@ FAMILIES: Mapping[str, Family] = {
         needs="heuristics structured_a and structured_b",
     ),
     "no_loss": Family(
-        paper="ours, of the data of Figures 1 and 2",
+        paper="no figure; data of Figures 1 and 2",
         caption="the greatest compression without loss of accuracy, by technique",
         needs="as accuracy",
     ),

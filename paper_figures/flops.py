@@ -23,7 +23,7 @@ from paper_figures.canvas import (
     ratio_ticks,
 )
 from paper_figures.look import INK, name
-from paper_figures.scene import Scene, core
+from paper_figures.scene import Scene, core, told_trials
 
 _HEIGHTS: dict[Size, float] = {"print": 2.0, "wide": 3.4}
 
@@ -98,12 +98,8 @@ def _drawn(
     label: str = "compression ratio",
 ) -> tuple[Figure, list[Axes], list[tuple[str, float, float, str]]]:
     block = scene.front
-    least, greatest = numbers.trials.min(), numbers.trials.max()
-    many = f"{least}" if least == greatest else f"{least} to {greatest}"
-    note = (
-        f"Lines: median of {many} trials whose FLOPs are known; bands: lowest to highest. Each technique at its best "
-        "retrain time by validation."
-    )
+    told = told_trials(numbers.trials, " whose FLOPs are known; bands: lowest to highest")
+    note = f"Lines: {told}. Each technique at its best retrain time by validation."
     if "speed-up" in subtitle and "accuracy" not in subtitle:
         note += " Dotted: FLOPs that fall as the weights do."
     figure, axes = page(

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from paper_figures import select
 from paper_figures.blocks import SAFE_ZONE, Block
 from paper_figures.canvas import Size, Words, page
-from paper_figures.look import INK, name
-from paper_figures.scene import Scene
+from paper_figures.look import INK, SOFT, name
+from paper_figures.scene import Scene, told_trials
 
 PAIRS = (("weight_rewind", "fine_tune"), ("lr_rewind", "fine_tune"), ("lr_rewind", "weight_rewind"))
 _TIE = 0.1  # differences below 0.1 points are within what one trial more or less would change; they get no sign
@@ -57,15 +57,19 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
     """Draw a map for each pair: colour and sign say who is better, the frame marks the safe zone."""
     block = scene.front
     pairs = list(dict.fromkeys(numbers.technique))
+    greatest = max(0.5, float(np.nanquantile(numbers.value.abs(), 0.95)))
+    beyond = [bool((sign * numbers.value > greatest).any()) for sign in (-1, 1)]
+    is_full = len(numbers) == len(pairs) * len(block.densities) * len(block.epochs)
     note = (
-        f"Difference of median test accuracies [{block.unit}] over {int(numbers.trials.max())} trials; + and \u2212: "
-        "by 0.1 or more. Dashed: 25% to 90% of T, the paper's safe zone. White: not run."
+        f"Difference of test accuracies [{block.unit}], each {told_trials(numbers.trials)}; + and \u2212: by {_TIE} or "
+        "more. Dashed: 25% to 90% of T, the paper's safe zone."
+        + (" The ends of the scale stand for all beyond." if any(beyond) else "")
+        + ("" if is_full else " Hatched: not run.")
     )
     figure, axes = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size, columns=len(pairs),
         panel_height=1.6 if size == "print" else 2.6, left=0.68, right=0.62, head=0.27,
     )  # fmt: skip
-    greatest = max(0.5, float(np.nanquantile(numbers.value.abs(), 0.95)))
     for place, (panel, pair) in enumerate(zip(axes, pairs, strict=True)):
         mesh = _map(panel, numbers[numbers.technique == pair], block, greatest)
         one, other = pair.split("-")
@@ -76,7 +80,10 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
         panel.tick_params(labelleft=place == 0, labelsize=6.5, length=2)
     width, _ = figure.get_size_inches()
     box = axes[-1].get_position()
-    bar = figure.colorbar(mesh, cax=figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.09 / width, box.height)))
+    bar = figure.colorbar(
+        mesh, cax=figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.09 / width, box.height)),
+        extend={(True, True): "both", (True, False): "min", (False, True): "max"}.get(tuple(beyond), "neither"),
+    )  # fmt: skip
     bar.ax.tick_params(labelsize=6.5, length=2)
     bar.outline.set_linewidth(0.5)
     return figure
@@ -86,6 +93,7 @@ def _map(axes: Axes, rows: pd.DataFrame, block: Block, greatest: float) -> QuadM
     table = np.full((len(block.densities), len(block.epochs)), np.nan)
     for density, t, value in zip(rows.density, rows.retrain_epochs, rows.value, strict=True):
         table[block.densities.index(density), block.epochs.index(t)] = value
+    axes.patch.set(hatch="//////", edgecolor=SOFT, linewidth=0)  # seen where nothing is drawn
     mesh = axes.pcolormesh(
         np.arange(table.shape[1] + 1), np.arange(table.shape[0] + 1), table, cmap="PuOr_r",
         norm=TwoSlopeNorm(0.0, -greatest, greatest), linewidth=0,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from paper_figures.authors import dataset_of
 from paper_figures.blocks import Block
-from paper_figures.look import INK
+from paper_figures.look import INK, network_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +65,25 @@ def points_of(block: Block) -> list[Point]:
     return [point for point in POINTS if (point.network, point.heuristic, point.schedule) == key]
 
 
-def note(points: Iterable[Point]) -> str:
-    """Return the sentences that say whose points these are, "" for none: markers, papers, what they did."""
+def note(points: Iterable[Point], *, beside: str = "") -> str:
+    """Return the sentences that say whose points these are, "" for none: markers, papers, what they did.
+
+    Args:
+        points: To be told of.
+        beside: The network that the figure is about; of points of another the network is named.
+    """
     told: dict[str, set[str]] = {}
     for point in points:
-        told.setdefault(_SHAPES[_marker(point)], set()).add(f"{point.paper} ({point.what})")
+        of = f", {network_name(point.network)}" if beside not in ("", point.network) else ""
+        told.setdefault(_SHAPES[_marker(point)], set()).add(f"{point.paper} ({point.what}{of})")
     return "".join(f" Grey {shape}: {'; '.join(sorted(papers))}." for shape, papers in sorted(told.items()))
 
 
-def draw_by_compression(axes: Axes, points: Iterable[Point]) -> None:
-    """Draw points over the compression ratio."""
+def draw_by_compression(axes: Axes, points: Iterable[Point], *, beside: str = "") -> None:
+    """Draw points over the compression ratio, light those of another network than `beside`, if that is given."""
     for point in points:
         if point.by_compression:
-            _draw(axes, 1 / point.density, point)
+            _draw(axes, 1 / point.density, point, alpha=1.0 if beside in ("", point.network) else 0.4)
 
 
 def draw_by_epochs(axes: Axes, points: Iterable[Point], scale: float = 1.0) -> None:
@@ -91,9 +97,9 @@ def _marker(point: Point) -> str:
     return _MARKERS.get(point.what, "s")
 
 
-def _draw(axes: Axes, x: float, point: Point) -> None:
+def _draw(axes: Axes, x: float, point: Point, alpha: float = 1.0) -> None:
     axes.errorbar(
         [x], [point.change], yerr=[point.spread] if point.spread else None, marker=_marker(point), markersize=5,
         color=INK, markerfacecolor="#BBBBBB", markeredgewidth=0.9, linestyle="", linewidth=0.8, capsize=2, zorder=5,
-        clip_on=False,
+        alpha=alpha, clip_on=False,
     )  # fmt: skip

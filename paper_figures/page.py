@@ -90,9 +90,16 @@ def _figure(folder: Path, drawing: Drawing, formats: Collection[str]) -> str:
         f"<h3>{escape(drawing.title)}</h3>\n"
         f'<a href="{stem}.svg"><img src="{stem}.svg" alt="{escape(drawing.alt)}" '
         f'width="{width}" height="{height}"></a>\n'
-        f"<p>{escape(FAMILIES[drawing.family].caption.capitalize())}. In the paper: {escape(drawing.paper)}.</p>\n"
+        f"<p>{escape(_caption(drawing))}</p>\n"
         f'<ul class="files" aria-label="Files of this figure">{listed}</ul>\n</article>\n'
     )
+
+
+def _caption(drawing: Drawing) -> str:
+    shown = FAMILIES[drawing.family].caption
+    theirs = all(scene.front.source == "published" for scene in drawing.scenes)
+    where = "In the paper" if theirs else "In the paper, of its networks"
+    return f"{shown[:1].upper()}{shown[1:]}. {where}: {drawing.paper}."
 
 
 def _pixels(svg: Path) -> tuple[int, int]:

@@ -73,13 +73,10 @@ class Scene:
     ) -> str:
         """Return what the reader must know: trials, what 0 is, whose points are whose, what is missing."""
         block = self.front
-        trials = sorted(set(numbers.trials[numbers.source == block.source]))
-        many = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}" if trials else "0"
         mean, spread = block.dense.mean() * block.scale, block.dense.std(ddof=1) if len(block.dense) > 1 else 0.0
         unit = "BLEU" if block.unit == "BLEU" else "%"
-        told = "one trial, so no spread." if trials == [1] else f"median of {many} trials{bands}."
         words = [
-            f"Lines: {told}",
+            f"Lines: {told_trials(numbers.trials[numbers.source == block.source], bands)}.",
             (f"0: mean of {len(block.dense)} dense networks" if len(block.dense) > 1 else "0: the dense network")
             + f", {mean:.2f} {unit}"
             + (f"; grey: their standard deviation, {spread * block.scale:.2f}." if len(block.dense) > 1 else "."),
@@ -106,6 +103,16 @@ class Scene:
                 shown = ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
                 words.append(f"{technique} at {shown}")
         return "; ".join(words)
+
+
+def told_trials(trials: pd.Series[int], more: str = "") -> str:
+    """Return of how many trials medians are, and what `more` there is to say where they are several."""
+    if not len(trials):
+        return "no trials"
+    least, greatest = trials.min(), trials.max()
+    if greatest == 1:
+        return "one trial, so no spread"
+    return f"median of {least if least == greatest else f'{least} to {greatest}'} trials{more}"
 
 
 def scenes(blocks: Sequence[Block], *, over: str | None = None) -> list[Scene]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from paper_figures.blocks import SAFE_ZONE, Block, Cells
+from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # What every figure draws, and its CSV holds.
 COLUMNS = ("network", "heuristic", "schedule", "technique", "density", "retrain_epochs", "value", "low", "high")
@@ -43,12 +44,16 @@ def fixed_retraining(block: Block) -> Chosen:
     epochs = np.array(block.epochs)
     chosen = np.full((len(block.techniques), len(block.densities)), -1, np.intp)
     for row, technique in enumerate(block.techniques):
-        rewinds = technique in ("weight_rewind", "low_lr_weight_rewind")
-        bound = SAFE_ZONE[1] * block.total_epochs if rewinds else np.inf
+        bound = SAFE_ZONE[1] * block.total_epochs if rewinds_weights(technique) else np.inf
         there = (epochs <= bound + 1e-9) & ~np.isnan(block.test[row]).all(axis=(0, 2))
         if there.any():
             chosen[row] = np.flatnonzero(there)[-1]
     return chosen
+
+
+def rewinds_weights(technique: str) -> bool:
+    """Say whether a technique trains on from rewound weights; of one that is not known here, that it does not."""
+    return technique in TECHNIQUES and TECHNIQUES[technique].weights == "rewound"
 
 
 def full_retraining(block: Block) -> Chosen:
