@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from paper_figures.check import numbers
 from tf_lottery.lookup import lookup
 
 # What the authors call what (their code, vision/plot/common.py and gnmt/plot).
@@ -22,6 +24,7 @@ HEURISTICS: Mapping[str, str] = {
     "Structured-A": "structured_a",
     "Structured-B": "structured_b",
 }
+SCHEDULES: Mapping[str, str] = {"true": "iterative", "1": "iterative", "false": "one_shot", "0": "one_shot"}
 _DATASETS = {"resnet50": "imagenet", "resnet34": "imagenet", "gnmt": "wmt16"}  # all others: CIFAR-10
 # T, epochs of a dense training (the paper, Table 1). GNMT's are true epochs, of which their script counts two as one.
 TOTAL_EPOCHS: Mapping[str, float] = {"cifar10": 182.0, "imagenet": 90.0, "wmt16": 5.0}
@@ -40,22 +43,33 @@ def dataset_of(network: str) -> str:
     return _DATASETS.get(network, "cifar10")
 
 
+def level(density: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how many retrainings a network of this density in a chain has cost: k of 0.8^k (the paper, section 3).
+
+    Whatever levels are missing among the results.
+    """
+    levels: npt.NDArray[np.float64] = np.rint(np.log(np.maximum(density, 1e-9)) / np.log(KEPT_PER_LEVEL))
+    return np.maximum(levels, 1.0)
+
+
 def pruned_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Return their pruned networks in our columns, with the cost of the search, which follows from t and density.
 
     Raises:
-        ValueError: A technique or way of pruning that they do not have; the message names the row, counted from 1.
+        ValueError: A technique or way of pruning that they do not have, or no number where one must be; the message
+            names the row, counted from 1.
     """
     ours = frame.rename(columns=_RENAMED)
     ours["technique"] = _translated("technique", ours.pop("retrain_method"), TECHNIQUES)
     ours["heuristic"] = _translated("way of pruning", ours.pop("prune_method"), HEURISTICS)
-    iterative = ours.pop("is_iterative").map(str).str.lower() == "true"  # True, or the text of it in a CSV
-    ours["schedule"] = np.where(iterative, "iterative", "one_shot")
-    ours["trial"] = ours["trial"].astype(str).str.removeprefix("trial_").astype(int)
+    told = ours.pop("is_iterative").map(str).str.lower().str.removesuffix(".0")  # truth, or the text of it in a CSV
+    ours["schedule"] = _translated("is_iterative", told, SCHEDULES)
+    ours["trial"] = numbers("trial", ours["trial"].astype(str).str.removeprefix("trial_"))
+    for column in ("density", "retrain_epochs"):
+        ours[column] = numbers(column, ours[column])
     ours["dataset"] = ours.network.map(dataset_of)
-    # Level k of a chain has density 0.8^k and has cost k retrainings (the paper, section 3), whatever rows are missing.
-    level = np.rint(np.log(ours.density.clip(lower=1e-9)) / np.log(KEPT_PER_LEVEL))
-    return ours.assign(search_cost=ours.retrain_epochs * np.where(iterative, level, 1.0))
+    levels = np.where(ours.schedule == "iterative", level(ours.density.to_numpy()), 1.0)
+    return ours.assign(search_cost=ours.retrain_epochs * levels)
 
 
 def dense_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from paper_figures.authors import TOTAL_EPOCHS
+from paper_figures.authors import TOTAL_EPOCHS, level
 from paper_figures.check import is_translation
 from tf_lottery.pruning.by_filter import SAME_SETTING
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -47,6 +47,7 @@ class Block:
     flops: Cells
     cost: Cells
     recipe: str
+    store: str  # the run store that the results are from, "" if they stand alone
 
     @property
     def unit(self) -> str:
@@ -72,7 +73,7 @@ class Block:
 
         As the table says; where it does not, t times the level.
         """
-        levels = np.arange(1, len(self.densities) + 1) if self.schedule == "iterative" else np.ones(len(self.densities))
+        levels = level(np.array(self.densities)) if self.schedule == "iterative" else np.ones(len(self.densities))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # cells without any trial
             told = np.nanmedian(self.cost, axis=-1)
@@ -104,10 +105,28 @@ class Block:
             trials=tuple(self.trials[trial] for trial in trials),
         )
 
+    @property
+    def study(self) -> tuple[str, ...]:
+        """What tells the networks that are compared with the same dense ones from all others."""
+        return self.source, self.network, self.dataset, self.training, str(self.seed)
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """Network, dataset and pruning, whoever trained it and how."""
+        return self.network, self.dataset, self.heuristic, self.schedule
+
+    def told_apart(self, among: Iterable[Block]) -> str:
+        """Return training and seed as text if others among these are of the same network and dataset, else ""."""
+        others = {b.study for b in among if b.study[:3] == self.study[:3]} - {self.study}
+        return training_name(self.training, self.seed) if others else ""
+
 
 def same_density(one: float, other: float) -> bool:
     """Say whether two densities are one, but for rounding."""
     return abs(one - other) <= SAME_DENSITY * max(one, other)
+
+
+_STUDY = ["source", "network", "dataset", "training", "seed"]
 
 
 def blocks(table: pd.DataFrame) -> list[Block]:
@@ -115,18 +134,40 @@ def blocks(table: pd.DataFrame) -> list[Block]:
     return list(_blocks(table))
 
 
+def left_out(table: pd.DataFrame) -> list[str]:
+    """Return what `blocks` leaves out, a sentence for each training without dense networks."""
+    has_dense = (table.technique == "dense").groupby(_keys(table)).transform("any")
+    alone = table[~has_dense]
+    return [
+        f"{len(rows)} networks of {rows.network.iloc[0]} on {rows.dataset.iloc[0]} "
+        f"({training_name(rows.training.iloc[0], float(rows.seed.iloc[0]))}) are left out: there is no dense "
+        "network to compare them with. Add the results that have it"
+        for _, rows in alone.groupby(_keys(alone))
+    ]
+
+
+def training_name(training: str, seed: float) -> str:
+    """Return what tells a training from another of the same network, for people."""
+    return f"training {training or 'unnamed'}" + ("" if np.isnan(seed) else f", seed {seed:g}")
+
+
+def _keys(table: pd.DataFrame) -> pd.Series[Any]:
+    """Return each row's study as text, for NaN is not equal to itself."""
+    texts = table[_STUDY].map(str)
+    return texts[_STUDY[0]].str.cat(texts[_STUDY[1:]], sep=" ")
+
+
 def _blocks(table: pd.DataFrame) -> Iterator[Block]:
-    studies = ["source", "network", "dataset", "training", "seed"]
     pruned = table[table.technique != "dense"]
     dense = table[table.technique == "dense"]
     # By text, for NaN is not equal to itself.
-    dense_of = {tuple(map(str, key)): rows for key, rows in dense.groupby(studies, dropna=False)}
-    for key, rows in pruned.groupby([*studies, "heuristic", "schedule"], dropna=False):
+    dense_of = {tuple(map(str, key)): rows for key, rows in dense.groupby(_STUDY, dropna=False)}
+    for key, rows in pruned.groupby([*_STUDY, "heuristic", "schedule"], dropna=False):
         source, network, dataset, training, seed, heuristic, schedule = map(str, key)
         bases = dense_of.get((source, network, dataset, training, seed))
         if bases is None:
             continue
-        densities, density_places = _clustered(rows.density.to_numpy(float))
+        densities, density_places = _clustered(rows)
         techniques = _ordered(rows.technique.unique())
         epochs = tuple(sorted(float(t) for t in rows.retrain_epochs.unique()))
         trials = tuple(sorted(int(trial) for trial in rows.trial.unique()))
@@ -153,6 +194,7 @@ def _blocks(table: pd.DataFrame) -> Iterator[Block]:
             epochs=epochs,
             trials=trials,
             recipe=str(bases.recipe.iloc[0]),
+            store=str(rows.store.iloc[0]) if "store" in rows and rows.store.notna().any() else "",
             **{
                 name: _filled(shape, places, rows[column])
                 for name, column in (
@@ -171,14 +213,22 @@ def _filled(shape: tuple[int, ...], places: tuple[npt.NDArray[Any], ...], values
     return cells
 
 
-def _clustered(densities: npt.NDArray[np.float64]) -> tuple[tuple[float, ...], npt.NDArray[np.intp]]:
-    """Return the distinct densities, descending, and the place of each given one among them."""
+def _clustered(rows: pd.DataFrame) -> tuple[tuple[float, ...], npt.NDArray[np.intp]]:
+    """Return the distinct densities, descending, and the place of each row's among them.
+
+    Densities that are one but for rounding are one, unless some network is there at both.
+    """
+    densities = rows.density.to_numpy(float)
+    every = np.unique(densities)[::-1]
     distinct: list[float] = []
-    for density in np.unique(densities)[::-1]:
+    for density in every:
         if not distinct or not same_density(distinct[-1], density):
             distinct.append(float(density))
-    distance = np.abs(densities[:, None] - np.array(distinct)[None, :])
-    return tuple(distinct), distance.argmin(axis=1)
+    places = np.abs(densities[:, None] - np.array(distinct)[None, :]).argmin(axis=1)
+    cells = rows[["technique", "retrain_epochs", "trial"]].assign(place=places)
+    if cells.duplicated().any():
+        return tuple(map(float, every)), np.searchsorted(-every, -densities)
+    return tuple(distinct), places
 
 
 def _ordered(found: Sequence[str] | npt.NDArray[np.object_]) -> tuple[str, ...]:

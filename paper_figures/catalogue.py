@@ -45,6 +45,8 @@ class Drawing:
         more = [column for column in self.numbers if column not in (*select.COLUMNS, *select.MORE_COLUMNS)]
         if self.numbers.source.nunique() > 1:
             more += ["dataset", "source"]
+        if any(scene.training for scene in self.scenes):
+            more += ["training", "seed"]
         if self.family == "search_cost":
             more.append("search_cost")
         return self.numbers[[*select.COLUMNS, *more]]

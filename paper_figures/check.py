@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,14 +14,32 @@ TIDY = (
     *("network", "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial"),
     *("test_accuracy", "validation_accuracy"),
 )
-NUMBERS = ("density", "retrain_epochs", "trial", "test_accuracy", "validation_accuracy", "flops", "search_cost")
+NUMBERS = (
+    *("density", "retrain_epochs", "trial", "test_accuracy", "validation_accuracy", "flops", "search_cost"),
+    *("epochs", "seed"),
+)
 SCHEDULES = ("one_shot", "iterative")
+_NAME = r"[\w.+-]+"  # what can be part of the name of a file and of a page's address
 _TRANSLATION = ("wmt", "gnmt")  # how datasets and networks of translation are called
 
 
 def is_translation(network: str, dataset: str) -> bool:
     """Say whether results are BLEU, from 0 to 100, and not accuracies, from 0 to 1."""
     return network.startswith(_TRANSLATION) or dataset.startswith(_TRANSLATION)
+
+
+def numbers(column: str, values: pd.Series[Any]) -> pd.Series[float]:
+    """Return a column as numbers; what is empty is NaN.
+
+    Raises:
+        ValueError: A value is no number; the message names the row, counted from 1.
+    """
+    found = pd.to_numeric(values, errors="coerce")
+    broken = (found.isna() & values.notna()).to_numpy()
+    if broken.any():
+        place = int(broken.argmax())
+        raise ValueError(f"row {place + 1}: {column} is {values.iloc[place]!r}. Expected a number: mend it.")
+    return found.astype(float)
 
 
 def check(table: pd.DataFrame, source: Path) -> None:
@@ -40,12 +59,14 @@ def check(table: pd.DataFrame, source: Path) -> None:
     )
     greatest = translation.map({True: 100.0, False: 1.0})
     rules = {
-        "network": (table.network.str.len() > 0, "a name"),
+        "network": (table.network.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
+        "dataset": (table.dataset.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
         "technique": (table.technique.isin(known), f"one of {', '.join(sorted(known))}"),
         "schedule": (dense | table.schedule.isin(SCHEDULES), "one_shot or iterative"),
+        "heuristic": (dense | table.heuristic.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
         "density": (pruned, "the share of the weights that is kept, above 0 to 1"),
         "retrain_epochs": (table.retrain_epochs >= 0, "epochs, 0 or more"),
-        "trial": (table.trial >= 0, "a whole number"),
+        "trial": ((table.trial >= 0) & (table.trial % 1 == 0), "a whole number, 0 or more"),
     }
     for column in ("test_accuracy", "validation_accuracy"):
         good = table[column].between(0, greatest)

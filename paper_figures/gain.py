@@ -47,7 +47,7 @@ def gain_numbers(scene: Scene) -> pd.DataFrame:
                     (
                         *(block.network, block.heuristic, block.schedule, f"{one}-{other}", density, t),
                         *(value, least, greatest, trials, block.search_cost[first, column, place]),
-                        *(block.dataset, block.source, block.training),
+                        *(block.dataset, block.source, block.training, block.seed),
                     )
                 )
     return pd.DataFrame(rows, columns=[*select.COLUMNS, *select.MORE_COLUMNS])
@@ -58,12 +58,12 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
     block = scene.front
     pairs = list(dict.fromkeys(numbers.technique))
     greatest = max(0.5, float(np.nanquantile(numbers.value.abs(), 0.95)))
-    beyond = [bool((sign * numbers.value > greatest).any()) for sign in (-1, 1)]
+    below, above = bool((numbers.value < -greatest).any()), bool((numbers.value > greatest).any())
     is_full = len(numbers) == len(pairs) * len(block.densities) * len(block.epochs)
     note = (
         f"Difference of test accuracies [{block.unit}], each {told_trials(numbers.trials)}; + and \u2212: by {_TIE} or "
         "more. Dashed: 25% to 90% of T, the paper's safe zone."
-        + (" The ends of the scale stand for all beyond." if any(beyond) else "")
+        + (" The ends of the scale stand for all beyond." if below or above else "")
         + ("" if is_full else " Hatched: not run.")
     )
     figure, axes = page(
@@ -82,7 +82,7 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
     box = axes[-1].get_position()
     bar = figure.colorbar(
         mesh, cax=figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.09 / width, box.height)),
-        extend={(True, True): "both", (True, False): "min", (False, True): "max"}.get(tuple(beyond), "neither"),
+        extend="both" if below and above else "min" if below else "max" if above else "neither",
     )  # fmt: skip
     bar.ax.tick_params(labelsize=6.5, length=2)
     bar.outline.set_linewidth(0.5)

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # as a file: Python looks for modules beside it then
 import pandas as pd
 
 from paper_figures import tables
-from paper_figures.blocks import Block, blocks
+from paper_figures.blocks import Block, blocks, left_out
 from paper_figures.catalogue import Drawing, catalogue, chosen
 from paper_figures.claims_table import as_text, claims_table
 from paper_figures.families import FAMILIES
@@ -80,6 +80,9 @@ def _run(flags: argparse.Namespace) -> int:
     if not len(table):
         raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
     found = blocks(table)
+    notes += left_out(table)
+    if len(own) and not any(block.source == "own" for block in found):
+        raise ValueError("no network of --results can be drawn: " + ". ".join(notes or ["none is pruned"]) + ".")
     if not found:
         raise ValueError("no pruned network has a dense one of the same training to compare with. Give both.")
     if flags.over and flags.over not in set(table.network[table.source == "published"]):
@@ -118,7 +121,8 @@ def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, for
     for gap in lacking:
         print(f"missing: {gap.text}\n    {gap.command}")
     counts = checked.verdict.value_counts()
-    print(f"claims   {folder / 'claims.csv'}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    print(f"claims   {folder / 'claims.csv'}: {told}; {(checked.settled == 'no').sum()} unsettled by their trials")
     print(f"page     {folder / 'index.html'}")
     return 0
 

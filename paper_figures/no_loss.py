@@ -58,7 +58,7 @@ def no_loss_numbers(scenes: Sequence[Scene]) -> pd.DataFrame:
                         *(1 / lowest, 1 / strict if strict else float("nan"), 1 / lowest),
                         int((~np.isnan(block.test[row, column, place])).sum()),
                         float(block.search_cost[row, column, place]),
-                        *(block.dataset, block.source, block.training),
+                        *(block.dataset, block.source, block.training, block.seed),
                     )
                 )
     return pd.DataFrame(rows, columns=[*select.COLUMNS, *select.MORE_COLUMNS])
@@ -87,6 +87,7 @@ def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str
             (numbers.network == block.network) & (numbers.heuristic == block.heuristic)
             & (numbers.dataset == block.dataset) & (numbers.schedule == block.schedule)
             & (numbers.source == block.source) & (numbers.training == block.training)
+            & (numbers.seed.map(str) == str(block.seed))
         ]  # fmt: skip
         shifts = {technique: (step - (len(drawn) - 1) / 2) * 0.22 for step, technique in enumerate(drawn)}
         for _, row in here.iterrows():
@@ -106,5 +107,7 @@ def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str
 
 
 def _name(scene: Scene, block: Block) -> str:
-    more = f" ({block.source})" if scene.is_laid_over else ""
+    told = scene.training if block is scene.front else ""
+    told = told or (block.source if scene.is_laid_over else "")
+    more = f" ({told})" if told else ""
     return f"{network_name(block.network)}, {pruning_name(block.schedule, block.heuristic)}{more}"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from paper_figures.catalogue import Drawing
-from paper_figures.claims_table import shown
+from paper_figures.claims_table import shown, trainings_of
 from paper_figures.families import FAMILIES
 from paper_figures.look import dataset_name, name, network_name, pruning_name
 from paper_figures.missing import Gap
@@ -55,9 +55,12 @@ def write_page(
         claims_intro=escape(
             "Each statement that data can contradict, with the rule that checks it. Differences are in percentage "
             "points (pp) of test accuracy or in BLEU, between medians over trials. The interval is a bootstrap "
-            "over trials."
+            "over trials, of 90%; a verdict is unsettled where the claim's limit lies within it. The safe zone is "
+            "retraining for 25% to 90% of T, the epochs of the dense training."
         ),
-        claims="".join(_claim(rows) for _, rows in claims.groupby("claim", sort=False)),
+        claims="".join(
+            _claim(rows) for _, rows in claims.assign(more=trainings_of(claims)).groupby("claim", sort=False)
+        ),
         missing=_missing(gaps),
     )
     path.write_text(text, encoding="utf-8")
@@ -125,6 +128,8 @@ def _verdict(row: pd.Series[Any]) -> str:
     write = shown(row.unit)
     interval = "" if np.isnan(row.low) else f"{write(row.low)} to {write(row.high)}"
     what = f"{network_name(row.network)} on {dataset_name(row.dataset)}, {pruning_name(row.schedule, row.heuristic)}"
+    what += f", {row.more}" if row.more else ""
+    verdict += ", unsettled" if row.settled == "no" else ""
     unit = "" if np.isnan(row.value) else f" {row.unit}"
     return (
         f'<tr data-network="{escape(row.network)}"><th scope="row">{escape(what)}'

@@ -18,7 +18,7 @@ class Scene:
     """Blocks to be drawn over each other, the published one first."""
 
     blocks: tuple[Block, ...]
-    several: bool = False  # own results have several trainings of this network, so names must tell them apart
+    training: str = ""  # training and seed, where own results have several of this network
 
     @property
     def front(self) -> Block:
@@ -29,15 +29,16 @@ class Scene:
     def stem(self) -> str:
         """What tells this scene's files apart from another's."""
         block = self.front
-        stem = f"{block.dataset}-{block.network}-{block.schedule}-{block.heuristic}"
-        return f"{stem}-{block.training}-seed_{block.seed:g}" if self.several else stem
+        return f"{block.dataset}-{block.network}-{block.schedule}-{block.heuristic}{self._own_training}"
 
     @property
     def study(self) -> str:
         """The scene's stem without schedule and heuristic."""
-        block = self.front
-        stem = f"{block.dataset}-{block.network}"
-        return f"{stem}-{block.training}-seed_{block.seed:g}" if self.several else stem
+        return f"{self.front.dataset}-{self.front.network}{self._own_training}"
+
+    @property
+    def _own_training(self) -> str:
+        return f"-{self.front.training}-seed_{self.front.seed:g}" if self.training else ""
 
     @property
     def is_laid_over(self) -> bool:
@@ -53,7 +54,8 @@ class Scene:
     @property
     def subject(self) -> str:
         """Network and dataset as people write them."""
-        return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}"
+        more = f" ({self.training})" if self.training else ""
+        return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}{more}"
 
     def main(self) -> tuple[str, ...]:
         """Return the techniques to compare: all but the controls, unless there is nothing else."""
@@ -122,21 +124,20 @@ def scenes(blocks: Sequence[Block], *, over: str | None = None) -> list[Scene]:
         blocks: Published and own.
         over: A published network to lay all own results over; by default the same network on the same dataset.
     """
-    published = {(b.network, b.dataset, b.heuristic, b.schedule): b for b in blocks if b.source == "published"}
+    published = {block.kind: block for block in blocks if block.source == "published"}
     own = [block for block in blocks if block.source == "own"]
-    used: set[int] = set()
+    used = {block.kind for block in own}  # what own results are of is not drawn again without them
     made = []
     for block in own:
         behind = [
             other
-            for (network, dataset, *kind), other in published.items()
-            if kind == [block.heuristic, block.schedule]
-            and (network == over if over else (network, dataset) == (block.network, block.dataset))
+            for other in published.values()
+            if other.kind[2:] == block.kind[2:]
+            and (other.network == over if over else other.kind[:2] == block.kind[:2])
         ]
-        used.update(map(id, behind))
-        twins = {(b.training, str(b.seed)) for b in own if (b.network, b.dataset) == (block.network, block.dataset)}
-        made.append(Scene(blocks=(*behind[:1], block), several=len(twins) > 1))
-    return [Scene(blocks=(block,)) for block in blocks if block.source != "own" and id(block) not in used] + made
+        used.update(other.kind for other in behind)
+        made.append(Scene(blocks=(*behind[:1], block), training=block.told_apart(own)))
+    return [Scene(blocks=(block,)) for block in published.values() if block.kind not in used] + made
 
 
 def core(scene: Scene) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # What every figure draws, and its CSV holds.
 COLUMNS = ("network", "heuristic", "schedule", "technique", "density", "retrain_epochs", "value", "low", "high")
-MORE_COLUMNS = ("trials", "search_cost", "dataset", "source", "training")
+MORE_COLUMNS = ("trials", "search_cost", "dataset", "source", "training", "seed")
 Chosen = npt.NDArray[np.intp]  # [technique, density], the place of t; -1 where there is none
 
 
@@ -91,7 +91,7 @@ def numbers(block: Block, cells: Cells, chosen: Chosen, techniques: Sequence[str
                     *(middle[row, column], low[row, column], high[row, column]),
                     int((~np.isnan(values[row, column])).sum()),
                     float(cost[row, column, place]),
-                    *(block.dataset, block.source, block.training),
+                    *(block.dataset, block.source, block.training, block.seed),
                 )
             )
     return pd.DataFrame(rows, columns=[*COLUMNS, *MORE_COLUMNS])

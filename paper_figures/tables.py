@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from paper_figures import authors, reference
-from paper_figures.check import NUMBERS, TIDY, check
+from paper_figures.check import NUMBERS, TIDY, check, numbers
 from paper_figures.frame_pickle import read_pickle
 from tf_lottery.results import COLUMNS
 
@@ -35,7 +36,7 @@ def published(path: Path | None) -> tuple[pd.DataFrame, list[str]]:
     files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
     if not files:
         raise ValueError(f"{path} holds no table. Expected files that end in {', '.join(_ENDINGS)}.")
-    table, notes = _joined([(file, _read(file)) for file in files])
+    table, notes = _joined([(file, _read(file, theirs=True)) for file in files])
     dense = set(table.loc[table.technique == "dense", "network"])
     if missing := sorted(set(table.network) - dense):
         shipped = reference.table()
@@ -65,12 +66,20 @@ def own(patterns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
         for name in found:
             path = Path(name)
             files[path / "results.csv" if path.is_dir() else path] = None
-    table, notes = _joined([(file, _read(file)) for file in files])
+    table, notes = _joined([(file, _read(file).assign(store=_store(file))) for file in files])
+    if (no_length := table.epochs.isna() & (table.technique == "dense")).any():
+        networks = ", ".join(sorted(set(table.network[no_length])))
+        notes.append(f"no column says how many epochs {networks} trained (epochs, T): the greatest t stands for it")
     return table.assign(source="own"), notes
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Return one file's rows in our columns, checked."""
+def _store(path: Path) -> str:
+    """Return the run store that a results table belongs to, "" if it stands alone."""
+    return str(path.parent) if (path.parent / "stages").is_dir() else ""
+
+
+def _read(path: Path, *, theirs: bool = False) -> pd.DataFrame:
+    """Return one file's rows in our columns, checked; in `theirs` a network's dataset is known without a column."""
     frame = _raw(path)
     try:
         if "retrain_method" in frame and set(authors.PRUNED_COLUMNS) <= set(frame.columns):
@@ -79,7 +88,8 @@ def _read(path: Path) -> pd.DataFrame:
             frame = authors.dense_rows(frame)
     except ValueError as error:
         raise ValueError(f"{path}, {error}") from None
-    if missing := [column for column in TIDY if column not in frame.columns]:
+    needed = TIDY if theirs else (*TIDY, "dataset")
+    if missing := [column for column in needed if column not in frame.columns]:
         raise ValueError(
             f"{path} lacks the columns {', '.join(missing)}. Expected a results.csv of run_experiment.py, or the "
             "authors' tables of dense or pruned networks."
@@ -87,16 +97,13 @@ def _read(path: Path) -> pd.DataFrame:
     table = frame.reindex(columns=[*COLUMNS, *(column for column in frame.columns if column not in COLUMNS)])
     for column in _TEXT:
         table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
-    table["dataset"] = table.dataset.where(table.dataset != "", table.network.map(authors.dataset_of))
-    for column in NUMBERS:
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        broken = (numbers.isna() & table[column].notna()).to_numpy()
-        if broken.any():
-            place = int(broken.argmax())
-            raise ValueError(
-                f"{path}, row {place + 1}: {column} is {table[column].iloc[place]!r}. Expected a number: mend it."
-            )
-        table[column] = numbers.astype(float)
+    if theirs:
+        table["dataset"] = table.dataset.where(table.dataset != "", table.network.map(authors.dataset_of))
+    try:
+        for column in NUMBERS:
+            table[column] = numbers(column, table[column])
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
     check(table, path)
     return table
 
@@ -110,31 +117,38 @@ def _raw(path: Path) -> pd.DataFrame:
         if start == b"PAR1":
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])
-    except (ValueError, pd.errors.ParserError, EOFError) as error:
+    except (ValueError, pd.errors.ParserError, EOFError, zlib.error) as error:
         raise ValueError(
             f"{path} is no table that can be read ({error}). Expected CSV, Parquet or a pickle."
         ) from error
 
 
 def _joined(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[pd.DataFrame, list[str]]:
-    """Return the tables as one; of rows for one and the same network, the first file's stand."""
+    """Return the tables as one; of rows for one and the same network, the first file's stand.
+
+    Raises:
+        ValueError: One file has different accuracies for one network.
+    """
     notes: list[str] = []
     joined = pd.DataFrame(columns=[*COLUMNS])
     for path, table in tables:
-        rows = table.copy()
-        if not len(joined):
-            joined = rows
-            continue
-        keys = pd.MultiIndex.from_frame(joined[_KEY].astype(str))
-        repeated = pd.MultiIndex.from_frame(rows[_KEY].astype(str)).isin(keys)
+        rows = table.drop_duplicates([*_KEY, *_VALUES], ignore_index=True)
+        if len(twice := rows[rows.duplicated(_KEY)]):
+            first = twice.iloc[0]
+            raise ValueError(
+                f"{path}: two rows for {first.network}, {first.technique}, density {first.density:g}, "
+                f"t {first.retrain_epochs:g}, trial {first.trial:g} have different accuracies. Expected one row for "
+                "each network: leave one out, or tell them apart in the columns training or seed."
+            )
+        repeated = _keys(rows, _KEY).isin(_keys(joined, _KEY))
         if repeated.any():
-            notes.append(f"{path}: {int(repeated.sum())} rows are in files before it, and are left out")
-        joined = pd.concat([joined, rows[~repeated]], ignore_index=True)
-    twice = joined[joined.duplicated(_KEY, keep=False)]
-    if len(twice) and (twice.groupby(_KEY, dropna=False)[_VALUES].nunique() > 1).any().any():
-        first = twice.iloc[0]
-        raise ValueError(
-            f"two rows for {first.network}, {first.technique}, density {first.density:g}, t {first.retrain_epochs:g}, "
-            f"trial {first.trial:g} of one file have different accuracies. Expected one row for each network."
-        )
-    return joined.drop_duplicates(_KEY, ignore_index=True), notes
+            others = int((repeated & ~_keys(rows, [*_KEY, *_VALUES]).isin(_keys(joined, [*_KEY, *_VALUES]))).sum())
+            differ = f"; {others} of them have other accuracies here, and the first file's stand" if others else ""
+            notes.append(f"{path}: {int(repeated.sum())} rows are in files before it, and are left out{differ}")
+        joined = pd.concat([joined, rows[~repeated]], ignore_index=True) if len(joined) else rows
+    return joined, notes
+
+
+def _keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.MultiIndex:
+    """Return rows as texts, for there NaN is equal to itself."""
+    return pd.MultiIndex.from_frame(table[list(columns)].astype(str))
