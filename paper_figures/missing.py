@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 
 from paper_figures.blocks import Block
+from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.experiments.results_row import training_digest
+from tf_lottery.lookup import lookup
+from tf_lottery.networks import registry as networks
+from tf_lottery.networks.recipes import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,7 @@ class Gap:
     retrain_epochs: tuple[float, ...]
     networks: int  # how many are missing
     command: str
+    more: str  # what else the user must do or know, "" for nothing
 
     @property
     def text(self) -> str:
@@ -33,16 +39,16 @@ class Gap:
         ts = ", ".join(f"{t:g}" for t in self.retrain_epochs)
         return (
             f"{self.networks} of {self.network} on {self.dataset}, {self.schedule} {self.heuristic}, {self.technique} "
-            f"at {ratios}, t = {ts}"
+            f"at {ratios}, t = {ts}{self.more}"
         )
 
 
 def gaps(blocks: Sequence[Block]) -> list[Gap]:
     """Return what lacks in one's own blocks: of all densities and trials there, and each technique's own t."""
-    return [gap for block in blocks if block.source == "own" for gap in _of(block)]
+    return [gap for block in blocks if block.source == "own" for gap in _of(block, blocks)]
 
 
-def _of(block: Block) -> list[Gap]:
+def _of(block: Block, blocks: Sequence[Block]) -> list[Gap]:
     found = []
     for row, technique in enumerate(block.techniques):
         there = np.isfinite(block.test[row])  # [density, t, trial]
@@ -63,6 +69,7 @@ def _of(block: Block) -> list[Gap]:
                 retrain_epochs=ts,
                 networks=int(lacks.sum()),
                 command=_command(block, technique, densities, ts),
+                more="".join(f"; {told}" for told in (block.told_apart(blocks), _changed(block)) if told),
             )
         )
     return found
@@ -70,7 +77,8 @@ def _of(block: Block) -> list[Gap]:
 
 def _command(block: Block, technique: str, densities: Sequence[float], ts: Sequence[float]) -> str:
     """Return the command that runs these; what is in the run store already is not run again."""
-    wanted = densities[-1:] if block.schedule == "iterative" else densities
+    # A chain goes by all its levels: another one would have other parents.
+    wanted = [d for d in block.densities if d >= densities[-1]] if block.schedule == "iterative" else densities
     flags = {
         "network": block.network,
         "dataset": block.dataset,
@@ -79,11 +87,25 @@ def _command(block: Block, technique: str, densities: Sequence[float], ts: Seque
         "schedule": block.schedule,
         "heuristic": block.heuristic,
         "strategy": technique,
-        "density": ",".join(f"{density:.6g}" for density in wanted),
+        "density": ",".join(map(repr, wanted)),  # to the last digit: a rounded one is another network
         "retrain_epochs": ",".join(f"{t:g}" for t in ts),
         "trials": str(max(block.trials)),
         "seed": f"{block.seed:g}" if pd.notna(block.seed) else "",
+        "output_dir": block.store,
     }
     return "python run_experiment.py " + " ".join(
         f"--{flag}={shlex.quote(text)}" for flag, text in flags.items() if text
     )
+
+
+def _changed(block: Block) -> str:
+    """Return what the command cannot know: that the recipe was changed by flags of which the results tell no value."""
+    try:
+        networks.find(block.network)
+        examples = lookup("dataset", DATASETS, block.dataset).train_examples
+        digest = training_digest(resolve(block.recipe, examples=examples, epochs=int(block.total_epochs)))
+    except ValueError:
+        return "this suite has no such network, dataset or recipe"
+    if block.training in ("", digest):
+        return ""
+    return "add the --learning_rate, --batch_size or --precision of these runs, which are not the recipe's"
