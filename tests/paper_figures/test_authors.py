@@ -43,6 +43,25 @@ def test_unknown_words_are_refused_with_their_row():
         authors.pruned_rows(pruned(retrain_method=["lottery", "lotery", "lottery", "lottery"]))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"density": ["0.8", "0.8x", "0.5", "0.9"]}, r"row 2: density is '0.8x'. Expected a number"),
+        ({"trial": ["trial_1", "trial_1", "one", "trial_1"]}, r"row 3: trial is 'one'. Expected a number"),
+        ({"is_iterative": ["yes", True, True, True]}, r"row 1: unknown is_iterative 'yes'"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_with_their_row(changes, message):
+    with pytest.raises(ValueError, match=message):
+        authors.pruned_rows(pruned(**changes))
+
+
+def test_truth_is_read_in_every_form():
+    for yes, no in ((True, False), ("True", "False"), (1, 0), (1.0, 0.0)):
+        ours = authors.pruned_rows(pruned(is_iterative=[yes, no, yes, no]))
+        assert ours.schedule.tolist() == ["iterative", "one_shot"] * 2
+
+
 def test_dense_rows_that_are_all_there_twice_count_once_and_coincidences_count():
     rows = pd.DataFrame(
         {

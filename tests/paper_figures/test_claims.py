@@ -102,3 +102,79 @@ def test_the_bootstrap_draws_whole_trials_and_has_no_width_where_trials_agree(ro
     assert interval(median, [block(0.8, 0.8, 0.8)], (1, 2, 3)) == pytest.approx((-10, -10))
     # Of the 27 draws of three, the lowest is the median in 7, the middle one in 13, the highest in 7.
     assert interval(median, [block(0.7, 0.8, 0.85)], (1, 2, 3)) == pytest.approx((-20, -5))
+
+
+def grid(row, cells, **changes):
+    """Blocks of dense networks at 0.9 and these cells: technique, density, t, accuracies by trial."""
+    rows = [row("dense", trial=trial) for trial in (1, 2, 3)]
+    for technique, density, t, accuracies in cells:
+        rows += [row(technique, density, trial, a, t, **changes) for trial, a in enumerate(accuracies, 1) if a]
+    return blocks(results.table(rows).assign(source="own", **({"epochs": 10.0})))
+
+
+def checked_by(blocks, claim):
+    table = claims_table(blocks)
+    return table[table.claim == claim].iloc[0]
+
+
+def test_an_interval_is_of_the_trials_that_both_sides_have(row):
+    cells = [("lr_rewind", 0.5, 5.0, (0.9, 0.8, 0.7)), ("fine_tune", 0.5, 5.0, (0.8, None, None))]
+    found = checked_by(grid(row, cells, schedule="one_shot"), "lr_rewind_beats_fine_tune")
+    assert (found.trials, found.uncertainty) == (1, "none: fewer than two trials")
+    assert np.isnan(found.low)
+
+
+def test_both_schedules_are_drawn_again_where_they_are_compared(row):
+    one_shot = grid(row, [("lr_rewind", 0.5, 10.0, (0.82, 0.84, 0.86))], schedule="one_shot")
+    chain = grid(row, [("lr_rewind", 0.5, 10.0, (0.9, 0.9, 0.9))])
+    found = checked_by([*one_shot, *chain], "iterative_beats_one_shot")
+    assert found.value == pytest.approx(6)
+    assert (found.low, found.high) == pytest.approx((4, 8))
+    other_seed = grid(row, [("lr_rewind", 0.5, 10.0, (0.2, 0.2, 0.2))], schedule="one_shot", seed=1)
+    assert not (claims_table([*other_seed, *chain]).claim == "iterative_beats_one_shot").any()
+
+
+@pytest.mark.parametrize(
+    ("claim", "cells"),
+    [
+        # The end of the safe zone is in it: 0.5 of 10 epochs is not.
+        ("safe_zone_ends_for_weight_rewind", [("weight_rewind", 0.5, t, (0.8, 0.8)) for t in (0.5, 10.0)]),
+        # 25% of T is in the safe zone, not below it.
+        ("short_retraining_is_equal", [(name, 0.5, 2.5, (0.8, 0.8)) for name in ("lr_rewind", "fine_tune")]),
+    ],
+)
+def test_claims_are_not_decided_on_other_retraining_than_they_are_about(row, claim, cells):
+    assert checked_by(grid(row, cells, schedule="one_shot"), claim).verdict == "not enough data"
+
+
+def test_claims_about_the_algorithm_need_retraining_for_all_of_t(row):
+    cells = [("lr_rewind", 0.5, 9.0, (0.8, 0.8)), ("weight_rewind", 0.5, 9.0, (0.8, 0.8))]
+    for claim in ("weight_rewind_without_search", "algorithm_no_loss"):
+        assert checked_by(grid(row, cells), claim).verdict == "not enough data"
+
+
+def test_how_far_is_not_decided_where_the_grid_ends(row):
+    lossless = [(name, density, 10.0, (0.95, 0.95)) for name in ("lr_rewind", "fine_tune") for density in (0.8, 0.5)]
+    assert checked_by(grid(row, lossless), "no_loss_further").verdict == "not enough data"
+    lost = [*lossless[:-1], ("fine_tune", 0.5, 10.0, (0.8, 0.8)), ("fine_tune", 0.1, 10.0, (0.8, 0.8))]
+    found = checked_by(grid(row, lost), "no_loss_further")
+    assert (found.verdict, found.value) == ("holds", pytest.approx(1.6))
+
+
+def test_a_verdict_that_turns_with_the_trials_is_unsettled(row):
+    def settled(*tuned):
+        cells = [("lr_rewind", 0.5, 10.0, (0.8, 0.8, 0.8)), ("fine_tune", 0.5, 10.0, tuned)]
+        table = claims_table(grid(row, cells))
+        assert "unsettled" in as_text(table) or (table.settled != "no").all()
+        return table.set_index("claim").settled["lr_rewind_beats_fine_tune_iterative"]
+
+    assert settled(0.7, 0.79, 0.9) == "no"
+    assert settled(0.7, 0.75, 0.79) == "yes"
+
+
+def test_a_difference_of_nothing_but_last_bits_is_none(row):
+    cells = [
+        ("lr_rewind", 0.8, 10.0, (0.8012,)), ("lr_rewind", 0.5, 10.0, (0.7988,)),
+        ("fine_tune", 0.8, 10.0, (0.8,)), ("fine_tune", 0.5, 10.0, (0.8,)),
+    ]  # fmt: skip
+    assert checked_by(grid(row, cells), "lr_rewind_beats_fine_tune_iterative").verdict == "fails"

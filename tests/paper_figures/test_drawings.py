@@ -111,3 +111,39 @@ def test_a_drawing_can_be_sent_to_a_process(drawings):
     for drawing in drawings[::9]:
         copy = pickle.loads(pickle.dumps(drawing))
         pd.testing.assert_frame_equal(copy.numbers, drawing.numbers)
+
+
+def test_every_figure_has_a_name_of_its_own_whatever_lies_over_what(published, own):
+    theirs = published[published.network.isin(["resnet56", "resnet20"])]
+    mine = own.assign(network="resnet20")
+    both = [mine, mine.assign(training="two"), mine.assign(seed=1.0)]
+    for given, over in (([mine], "resnet56"), (both, None)):
+        table = pd.concat([theirs, *given], ignore_index=True)
+        drawn = catalogue(scenes(blocks(table), over=over))
+        names = [drawing.name for drawing in drawn]
+        assert len(set(names)) == len(names)
+        titles = [drawing.title for drawing in drawn if drawing.family == "accuracy" and "ResNet-20" in drawing.title]
+        assert len(set(titles)) == len(titles) == 4 * len(given)
+    (no_loss,) = (drawing for drawing in drawn if drawing.family == "no_loss")
+    assert set(no_loss.csv[no_loss.csv.source == "own"].training) == {"one", "two"}
+
+
+def test_notes_say_what_leaves_the_frame_what_was_not_run_and_whose_points_are_whose(published, own):
+    def note(drawing):
+        figure = drawing.figure("print")
+        return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+    behind = published[published.network == "resnet56"]
+    mine = own[(own.schedule != "one_shot") | (own.retrain_epochs > 20) | (own.technique == "fine_tune")]
+    mine = mine.assign(network="net", dataset="data")
+    laid = catalogue(scenes(blocks(pd.concat([behind, mine], ignore_index=True)), over="resnet56"))
+    by_name = {drawing.name: drawing for drawing in laid}
+    assert "(learned compression, ResNet-56)" in note(by_name["accuracy-data-net-iterative-global_magnitude"])
+    assert "Hatched: not run." in note(by_name["gain-data-net-one_shot-structured_b"])
+    alone = {drawing.name: drawing for drawing in catalogue(scenes(blocks(behind)))}
+    assert "Hatched" not in note(alone["gain-cifar10-resnet56-one_shot-structured_b"])
+    assert "Carets" in note(alone["controls-cifar10-resnet56-one_shot-global_magnitude"])
+    assert "Carets" not in note(alone["accuracy-cifar10-resnet56-one_shot-global_magnitude"])
+    assert "ResNet-56)" not in note(alone["accuracy-cifar10-resnet56-iterative-global_magnitude"])
+    fixed = alone["fixed-cifar10-resnet56-one_shot-global_magnitude"].subtitle
+    assert fixed == "No search over t: t = 182; 150 where weights are rewound, at most 0.9 T; T = 182"

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from paper_figures import tables
+from paper_figures.blocks import blocks, left_out
 from tf_lottery import results
 
 
@@ -77,6 +78,10 @@ def test_csv_and_parquet_with_our_columns_are_read_too(published, tmp_path):
         ("test_accuracy", "high", r"row 2: test_accuracy is 'high'. Expected a number"),
         ("schedule", "iterativ", r"row 2: schedule is 'iterativ'"),
         ("retrain_epochs", -1, r"row 2: retrain_epochs"),
+        ("trial", 1.5, r"row 2: trial is .*1.5.*whole number"),
+        ("epochs", "10 epochs", r"bad.csv, row 2: epochs is '10 epochs'. Expected a number"),
+        ("dataset", "", r"row 2: dataset is ''. Expected a name"),
+        ("network", "timm/net", r"row 2: network is 'timm/net'. Expected a name of letters"),
     ],
 )
 def test_a_row_that_cannot_be_is_named_with_its_file(row, tmp_path, column, value, message):
@@ -104,6 +109,47 @@ def test_any_number_of_own_files_by_pattern_and_no_row_twice(small, tmp_path):
     assert f"{len(small)} rows are in files before it" in notes[0]
     with pytest.raises(ValueError, match="no such file"):
         tables.own([f"{tmp_path}/none/*.csv"])
+
+
+def test_rows_that_contradict_each_other_are_told_or_refused(row, tmp_path):
+    for name, accuracy, columns in (("a", 0.8, []), ("b", 0.8, ["seed"]), ("c", 0.5, [])):
+        table = results.table([row("dense"), row(accuracy=accuracy)]).assign(seed=0 if name == "a" else 0.0)
+        table.drop(columns=columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    read, notes = tables.own([str(tmp_path / "a.csv"), str(tmp_path / "c.csv")])
+    assert read.test_accuracy.tolist() == [0.9, 0.8]
+    assert notes == [f"{tmp_path}/c.csv: 2 rows are in files before it, and are left out; 1 of them have other "
+                     "accuracies here, and the first file's stand"]  # fmt: skip
+    assert len(tables.own([str(tmp_path / f"{name}.csv") for name in "abc"])[0]) == 4  # without a seed it is another
+    both = pd.concat([pd.read_csv(tmp_path / f"{name}.csv") for name in "ac"])
+    both.to_csv(tmp_path / "both.csv", index=False)
+    with pytest.raises(ValueError, match=r"both.csv: two rows for net, lr_rewind, density 0.5"):
+        tables.own([str(tmp_path / "both.csv")])
+
+
+def test_an_own_table_must_say_of_which_dataset_and_a_length_that_is_guessed_is_told(row, tmp_path):
+    table = results.table([row("dense"), row()])
+    table.drop(columns="dataset").to_csv(tmp_path / "results.csv", index=False)
+    with pytest.raises(ValueError, match="lacks the columns dataset"):
+        tables.own([str(tmp_path / "results.csv")])
+    table.drop(columns="epochs").to_csv(tmp_path / "results.csv", index=False)
+    assert "how many epochs net trained" in tables.own([str(tmp_path / "results.csv")])[1][0]
+
+
+def test_what_has_no_dense_network_is_told(row):
+    table = results.table([row("dense"), row(), row(seed=1), row("fine_tune", seed=1)]).assign(source="own")
+    assert [block.seed for block in blocks(table)] == [0]
+    (told,) = left_out(table)
+    assert told.startswith("2 networks of net on data (training 0, seed 1) are left out")
+
+
+def test_densities_that_are_nearly_one_stay_two_where_a_network_has_both(row):
+    rows = [row("dense"), row(density=0.512, accuracy=0.8), row(density=0.5121, accuracy=0.7)]
+    (block,) = blocks(results.table(rows).assign(source="own"))
+    assert block.densities == (0.5121, 0.512)
+    assert block.test.ravel().tolist() == [0.7, 0.8]
+    rows[2] = row(density=0.5121, accuracy=0.7, trial=2)
+    (block,) = blocks(results.table(rows).assign(source="own"))
+    assert block.test.ravel().tolist() == [0.8, 0.7]
 
 
 def test_files_that_are_no_tables_are_refused(tmp_path):
