@@ -1,10 +1,11 @@
-"""Reading a pickled table without running what is in the pickle: pandas' classes are replaced by records of ours."""
+"""Reading a pickled table without running what is in the pickle: whatever it names is replaced by records of ours."""
 
 from __future__ import annotations
 
 import io
 import pickle
 import pickletools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from numpy._core import multiarray, numeric
-
-_multiarray: Any = multiarray  # what pickles of arrays call is private there, and has no type
-_numeric: Any = numeric
 
 _STRING_OPCODES = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 _PUT_OPCODES = {"BINPUT", "LONG_BINPUT", "PUT"}
@@ -23,7 +20,7 @@ _GET_OPCODES = {"BINGET", "LONG_BINGET", "GET"}
 
 
 class _Record:
-    """Stands for a pandas or pyarrow object: keeps what it was made of, and does nothing."""
+    """Stands for an object of pandas, pyarrow or NumPy: keeps what it was made of, and does nothing."""
 
     state: Any = None
 
@@ -78,13 +75,34 @@ class _ArrowBuffer(_Record):
     pass
 
 
+class _ArrayClass(_Record):  # an argument of _reconstruct
+    pass
+
+
+class _Array(_Record):  # _reconstruct(class, (0,), b"b"), then (version, shape, dtype, is Fortran's, bytes or list)
+    pass
+
+
+class _BufferArray(_Record):  # _frombuffer(bytes, dtype, shape, order[, order of the axes])
+    pass
+
+
+class _DType(_Record):  # dtype("f8", ...), then (version, byte order, ...)
+    pass
+
+
+class _Bytes(_Record):  # bytearray(bytes), which may also be asked for any number of zeros
+    def __new__(cls, *args: Any) -> Any:
+        return b"".join(arg for arg in args if isinstance(arg, bytes | bytearray))
+
+
 class _Encoded(_Record):  # codecs.encode(text, "latin1"), which protocol 2 writes for bytes
     def __new__(cls, *args: Any) -> Any:
         return str(args[0]).encode("latin1")
 
 
 # What such tables need under pandas 1 (the authors' files), 2 and 3, with pickle protocols 2 to 5; nothing else.
-# Only NumPy's four and two built-in types are the real things: they build arrays, and can be told nothing else.
+# Only `slice` is the real thing: NumPy's own functions follow pointers that a file can choose.
 ADMITTED: Mapping[tuple[str, str], Any] = {
     ("pandas.core.frame", "DataFrame"): _Frame,
     ("pandas", "DataFrame"): _Frame,
@@ -105,15 +123,21 @@ ADMITTED: Mapping[tuple[str, str], Any] = {
     ("_codecs", "encode"): _Encoded,
     ("builtins", "slice"): slice,
     ("__builtin__", "slice"): slice,
-    ("builtins", "bytearray"): bytearray,
-    ("__builtin__", "bytearray"): bytearray,
-    ("numpy.core.multiarray", "_reconstruct"): _multiarray._reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _multiarray._reconstruct,
-    ("numpy.core.numeric", "_frombuffer"): _numeric._frombuffer,
-    ("numpy._core.numeric", "_frombuffer"): _numeric._frombuffer,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("builtins", "bytearray"): _Bytes,
+    ("__builtin__", "bytearray"): _Bytes,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.numeric", "_frombuffer"): _BufferArray,
+    ("numpy._core.numeric", "_frombuffer"): _BufferArray,
+    ("numpy", "ndarray"): _ArrayClass,
+    ("numpy", "dtype"): _DType,
 }
+_DTYPES = re.compile(r"[iuf][1248]|b1|O8?")  # whole numbers, fractions, truth, objects
+# What damaged bytes can raise, in any instruction.
+_DAMAGE = (
+    *(pickle.UnpicklingError, ValueError, TypeError, LookupError, AttributeError, EOFError, MemoryError),
+    *(OverflowError, RuntimeError, SystemError, StopIteration, AssertionError, ImportError),
+)
 
 
 class RefusedPickleError(ValueError):
@@ -144,8 +168,7 @@ def read_pickle(path: Path) -> pd.DataFrame:
         return _frame(found)
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{path}: {error}") from None
-    # Damaged bytes can fail in any instruction, with whatever that raises.
-    except (pickle.UnpicklingError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"{path} is no pickled table that can be read ({error}). Expected one DataFrame of plain columns, as the "
             "authors published: get the file again, or give the table as CSV."
@@ -182,7 +205,10 @@ def _globals(content: bytes) -> Iterator[tuple[str, str]]:
         elif opcode.name == "MEMOIZE":
             memo[len(memo)] = pushed[-1] if pushed else None
         elif opcode.name in _PUT_OPCODES:
-            memo[int(str(argument))] = pushed[-1] if pushed else None
+            place = int(str(argument))
+            if not 0 <= place < len(content):  # a memo is as long as its greatest place
+                raise ValueError(f"it remembers its object number {place}")
+            memo[place] = pushed[-1] if pushed else None
         elif opcode.name in _GET_OPCODES:
             pushed.append(memo.get(int(str(argument))))
         else:
@@ -200,21 +226,53 @@ def _frame(frame: _Frame) -> pd.DataFrame:
         names = _index(manager.state[0][0])
     columns: dict[int, npt.NDArray[Any]] = {}
     for values, where in blocks:
-        table = _strings(values)[None, :] if isinstance(values, _StringArray) else np.atleast_2d(values)
-        places = np.arange(len(names))[where]
-        if table.dtype.hasobject and not _is_plain(table):
-            raise ValueError("a column holds more than texts, numbers and None")
+        table = _strings(values)[None, :] if isinstance(values, _StringArray) else np.atleast_2d(_array(values))
+        places = np.arange(len(names))[where if isinstance(where, slice) else _array(where)]
         columns.update(zip(places.tolist(), table, strict=True))
     return pd.DataFrame({str(name): columns[place] for place, name in enumerate(names)})
 
 
-def _is_plain(table: npt.NDArray[Any]) -> bool:
-    return {type(value) for value in table.ravel()} <= {str, int, float, bool, type(None)}
+def _array(record: _Record) -> npt.NDArray[Any]:
+    """Return the array that a record stands for, of plain numbers, texts and None."""
+    axes = None
+    if isinstance(record, _Array):
+        _, shape, kind, is_fortran, data = record.state
+        order: Any = "F" if is_fortran else "C"
+    elif isinstance(record, _BufferArray):
+        data, kind, shape, order, *more = record.args
+        order, axes = ("C", more[0]) if order == "K" else (order, None)
+    else:
+        raise ValueError(f"a {type(record).__name__.lstrip('_')} where an array must be")
+    dtype = _dtype(kind)
+    if dtype.hasobject:
+        if not isinstance(data, list) or not {type(value) for value in data} <= {str, int, float, bool, type(None)}:
+            raise ValueError("a column holds more than texts, numbers and None")
+        array = np.empty(len(data), object)
+        array[:] = data
+    else:
+        array = np.frombuffer(_content(data), dtype)
+    array = array.reshape(shape, order=order)
+    return array if axes is None else array.transpose(axes)
+
+
+def _dtype(record: _Record) -> np.dtype[Any]:
+    kind = record.args[0] if isinstance(record, _DType) else None
+    if not isinstance(kind, str) or not _DTYPES.fullmatch(kind):
+        raise ValueError(f"numbers of type {kind!r}")
+    order = record.state[1] if record.state else "="
+    return np.dtype(f"{order if order in ('<', '>') else '='}{kind}")
+
+
+def _content(data: Any) -> bytes:
+    """Return bytes, which nothing else can be taken for: bytes(10**12) would be as many zeros."""
+    if not isinstance(data, bytes | bytearray):
+        raise ValueError(f"a {type(data).__name__} where bytes must be")
+    return bytes(data)
 
 
 def _index(index: _NewIndex) -> list[Any]:
     data = index.args[1]["data"]
-    return list(_strings(data) if isinstance(data, _StringArray) else data)
+    return list(_strings(data) if isinstance(data, _StringArray) else _array(data))
 
 
 def _strings(array: _StringArray) -> npt.NDArray[Any]:
@@ -222,11 +280,11 @@ def _strings(array: _StringArray) -> npt.NDArray[Any]:
     kind, length, _, offset, (valid, ends, text), *_ = array.state["_pa_array"].args[0]
     if kind.args != ("large_string",):
         raise ValueError(f"a column of type {kind.args[0]}")
-    places = np.frombuffer(ends.args[0], np.int64)[offset : offset + length + 1]
-    letters = bytes(text.args[0]) if text is not None else b""
-    known = np.ones(length, bool)
+    places = np.frombuffer(_content(ends.args[0]), np.int64)[offset : offset + length + 1]
+    letters = _content(text.args[0]) if text is not None else b""
+    known = np.ones(len(places) - 1, bool)
     if valid is not None:
-        bits = np.unpackbits(np.frombuffer(valid.args[0], np.uint8), bitorder="little")
+        bits = np.unpackbits(np.frombuffer(_content(valid.args[0]), np.uint8), bitorder="little")
         known = bits[offset : offset + length].astype(bool)
     found = [
         letters[start:end].decode() if there else None

@@ -142,7 +142,7 @@ def test_notes_say_what_leaves_the_frame_what_was_not_run_and_whose_points_are_w
     assert "Hatched: not run." in note(by_name["gain-data-net-one_shot-structured_b"])
     alone = {drawing.name: drawing for drawing in catalogue(scenes(blocks(behind)))}
     assert "Hatched" not in note(alone["gain-cifar10-resnet56-one_shot-structured_b"])
-    assert "Carets" in note(alone["controls-cifar10-resnet56-one_shot-global_magnitude"])
+    assert "Carets" in note(alone["epochs_controls-cifar10-resnet56-one_shot-global_magnitude"])
     assert "Carets" not in note(alone["accuracy-cifar10-resnet56-one_shot-global_magnitude"])
     assert "ResNet-56)" not in note(alone["accuracy-cifar10-resnet56-iterative-global_magnitude"])
     fixed = alone["fixed-cifar10-resnet56-one_shot-global_magnitude"].subtitle
