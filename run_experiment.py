@@ -80,7 +80,7 @@ flags.DEFINE_string("output_dir", "runs", "The folder for results, figures, chec
 flags.DEFINE_string("data_dir", None, "A folder to look for data in, before $TF_LOTTERY_DATA_DIR and the usual ones.")
 flags.DEFINE_bool("download", False, "Let TensorFlow Datasets download what no folder has.")
 flags.DEFINE_string("executor", "inline", "Who does the work: inline (this process) or local (several).")
-flags.DEFINE_string("workers", "auto", "Processes of the local executor: a number, or auto, the fastest one.")
+flags.DEFINE_string("workers", "auto", "Processes of the local executor: a number, or auto, one a core.")
 flags.DEFINE_string("jit", "auto", "XLA: on, off, or auto, the faster one for the network and device.")
 flags.DEFINE_string(
     "input", "auto", "Examples: memory (all on the device), stream (as needed), or auto, by size and free memory."
@@ -238,7 +238,7 @@ def _run(stages: Sequence[Stage], root: Path, execution: Execution) -> int:
         estimate = duration(estimated_seconds(todo, _results(stages, store)))
         found = f", {len(done)} are done" if done else ""
         print(
-            f"{len(stages)} stages{found}; {epochs_of(todo):g} epochs to train, about {estimate}",
+            f"{len(stages)} stages{found}; {epochs_of(todo):g} epochs to train, about {estimate} in one process",
             file=sys.stderr,
         )
     end_on_interrupt(lambda: print("\nStopped. What is done is kept: run the same command to go on.", file=sys.stderr))

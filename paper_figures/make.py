@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw every figure of the paper, check every claim of its text, and lay one's own results over the published ones.
+"""Draw the figures of the paper, check the claims of its text, and lay one's own results over the published ones.
 
 python -m paper_figures
 """
