@@ -52,7 +52,8 @@ def as_text(table: pd.DataFrame, width: int = 150) -> str:
             published = "" if np.isnan(row.published) else f"published {show(row.published)}"
             what = ", ".join(filter(None, (row.network, row.dataset, row.heuristic, row.more)))
             verdict = row.verdict + (", unsettled" if row.settled == "no" else "")
-            lines.append(f"  {verdict:16} {what:46} {value:38} {published:18} {row.trials} trials".rstrip())
+            many = f"{row.trials} trial{'' if row.trials == 1 else 's'}"
+            lines.append(f"  {verdict:16} {what:46} {value:38} {published:18} {many}")
     return "\n".join(lines)
 
 
