@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app, flags, logging
 
 from tf_lottery.datasets.dataset import DamagedDataError, MissingDataError
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.datasets.registry import find as find_dataset
 from tf_lottery.experiments.cost import epochs_of, estimated_seconds
 from tf_lottery.experiments.executors.executor import Execution

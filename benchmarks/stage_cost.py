@@ -17,7 +17,7 @@ import numpy as np
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as run_experiment.py has it
 
 from benchmarks.report import table
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.grid import Grid
 from tf_lottery.experiments.plan import plan

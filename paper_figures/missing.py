@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from paper_figures.blocks import Block
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.results_row import training_digest
 from tf_lottery.lookup import lookup
-from tf_lottery.networks import registry as networks
 from tf_lottery.networks.recipes import resolve
 
 
@@ -101,11 +100,10 @@ def _command(block: Block, technique: str, densities: Sequence[float], ts: Seque
 def _changed(block: Block) -> str:
     """Return what the command cannot know: that the recipe was changed by flags of which the results tell no value."""
     try:
-        networks.find(block.network)
         examples = lookup("dataset", DATASETS, block.dataset).train_examples
         digest = training_digest(resolve(block.recipe, examples=examples, epochs=int(block.total_epochs)))
     except ValueError:
-        return "this suite has no such network, dataset or recipe"
+        return "this suite has no such dataset or recipe"
     if block.training in ("", digest):
         return ""
     return "add the --learning_rate, --batch_size or --precision of these runs, which are not the recipe's"

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.problem import Problem
 from tf_lottery.datasets.dataset import Split, Splits
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find
 from tf_lottery.pruning.prune import prunable_kernels, prune

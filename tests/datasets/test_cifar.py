@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tf_lottery.datasets.dataset import DamagedDataError
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 
 BATCH = 4
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]

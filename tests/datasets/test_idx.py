@@ -7,7 +7,7 @@ import pytest
 
 from tf_lottery.datasets.dataset import DamagedDataError
 from tf_lottery.datasets.idx import _FILES, read_idx
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 
 TRAIN, TEST = 30, 10
 

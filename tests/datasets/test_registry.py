@@ -7,6 +7,7 @@ import pytest
 
 from tf_lottery.datasets import registry
 from tf_lottery.datasets.dataset import MissingDataError
+from tf_lottery.datasets.known import DATASETS
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -21,7 +22,7 @@ def test_digits_are_split_in_every_class_alike():
 
 
 def test_the_normalisation_of_digits_is_that_of_its_training_images():
-    row, splits = registry.DATASETS["digits"], registry.load("digits")
+    row, splits = DATASETS["digits"], registry.load("digits")
     pixels = splits.train.images / row.peak
     assert row.mean == pytest.approx(pixels.mean(), abs=1e-3)
     assert row.std == pytest.approx(pixels.std(), abs=1e-3)
@@ -29,7 +30,7 @@ def test_the_normalisation_of_digits_is_that_of_its_training_images():
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="the Debian package dataset-fashion-mnist is not installed")
 def test_debians_fashion_mnist_is_found_without_any_flag():
-    row, splits = registry.DATASETS["fashion_mnist"], registry.load("fashion_mnist")
+    row, splits = DATASETS["fashion_mnist"], registry.load("fashion_mnist")
     assert [len(split.labels) for split in splits] == [60_000, 2_000, 8_000]
     assert np.bincount(splits.train.labels).tolist() == [6_000] * 10
     pixels = splits.train.images / row.peak
@@ -58,7 +59,7 @@ def test_looking_for_data_does_not_import_tensorflow(tmp_path):
 
 
 def test_the_paper_s_split_is_2000_to_8000_and_always_the_same():
-    row = registry.DATASETS["cifar10"]
+    row = DATASETS["cifar10"]
     images = np.zeros((row.train_examples, *row.shape), np.uint8)
     labels = np.arange(row.held_out_examples, dtype=np.int32) % 10
     from tf_lottery.datasets.dataset import Split

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.networks.recipes import RECIPES, default_recipe, resolve
 from tf_lottery.rewinding.schedules import Staircase
 

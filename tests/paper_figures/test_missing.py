@@ -7,7 +7,7 @@ from paper_figures import tables
 from paper_figures.blocks import blocks
 from paper_figures.missing import gaps
 from tf_lottery import results
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.results_row import training_digest
 from tf_lottery.networks.recipes import resolve
 
@@ -47,7 +47,7 @@ def test_the_command_names_store_levels_and_digits_that_the_networks_had(row, tm
     assert "--density=0.8,0.64,0.5,0.1073741824 --retrain_epochs=10" in chain.command
     for gap in (one_shot, chain):
         assert gap.command.endswith(f"--output_dir={tmp_path}/store")
-        assert "no such network" in gap.text
+        assert "no such dataset or recipe" in gap.text
 
 
 def test_a_recipe_that_flags_changed_is_told(row):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.lazy_tf import tf
 from tf_lottery.training import batches
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tf_lottery.datasets.dataset import Split, Splits
-from tf_lottery.datasets.registry import DATASETS
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find

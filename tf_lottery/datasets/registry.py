@@ -1,15 +1,14 @@
-"""All datasets by name, found in local files first."""
+"""A dataset by name, found in local files first."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from tf_lottery.datasets import cifar, digits, idx, tfds
+from tf_lottery.datasets import tfds
 from tf_lottery.datasets.dataset import Dataset, MissingDataError, Read, Splits
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.datasets.places import VARIABLE, places
-from tf_lottery.lookup import lookup, merge
-
-DATASETS = merge("dataset", digits.DATASETS, idx.DATASETS, cifar.DATASETS)
+from tf_lottery.lookup import lookup
 
 _DEBIAN = {"fashion_mnist": "apt-get install dataset-fashion-mnist, or "}
 
@@ -18,7 +17,7 @@ def find(name: str, *, data_dir: str | None = None, download: bool = False) -> t
     """Return the dataset's row and how to read it; nothing is read yet, and TensorFlow is not imported.
 
     Args:
-        name: In `DATASETS`.
+        name: In `known.DATASETS`.
         data_dir: Searched before the other places.
         download: Whether TensorFlow Datasets may fetch what no place has.
 

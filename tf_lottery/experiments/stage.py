@@ -15,6 +15,7 @@ from absl import logging
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
@@ -72,7 +73,7 @@ class StageRunner:
             keras.backend.clear_session()
             execution = self._execution
             splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
-            network, dataset = networks.find(dense.network), datasets.DATASETS[dense.dataset]
+            network, dataset = networks.find(dense.network), DATASETS[dense.dataset]
             self._engine_ = Engine(
                 network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input
             )
