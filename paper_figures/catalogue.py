@@ -140,7 +140,7 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
         yield new("algorithm", "Figure 5", words, partial(accuracy.algorithm_numbers, scene), by_ratio)
     if _several_epochs(scene, main):
         words = accuracy.fixed_words(block)
-        yield new("fixed", "the authors' script", words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
+        yield new("fixed", FAMILIES["fixed"].paper, words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
         number = "Figure 4" if block.is_structured else "Figure 3"
         words = "A panel for each compression ratio; each row has its own range"
         yield new("epochs", number, words, partial(epochs.epochs_numbers, scene, main), by_epochs)

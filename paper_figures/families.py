@@ -33,7 +33,7 @@ FAMILIES: Mapping[str, Family] = {
         needs="iterative lr_rewind with retrain epochs T",
     ),
     "fixed": Family(
-        paper="the authors' script",
+        paper="no figure; a rule of the authors' script",
         caption="accuracy against compression without a search over t: t = T, at most 0.9 T where weights are rewound",
         needs="as accuracy, with several retrain epochs",
     ),
