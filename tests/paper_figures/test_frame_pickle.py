@@ -1,6 +1,7 @@
 import contextlib
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -184,12 +185,16 @@ def test_memory_that_a_file_chooses_is_not_followed(tmp_path):
 
 
 def test_memory_of_any_size_is_not_asked_for(tmp_path):
-    remember = b"\x80\x04N" + pickle.LONG_BINPUT + b"\xff\xff\xff\x7f."
-    zeros = b"\x80\x04cbuiltins\nbytearray\n" + pickle.LONG1 + b"\x06" + (10**13).to_bytes(6, "little") + b"\x85R."
+    remember = b"\x80\x04N" + pickle.LONG_BINPUT + (50_000_000).to_bytes(4, "little") + b"."
+    zeros = b"\x80\x04cbuiltins\nbytearray\n" + pickle.BININT + (300_000_000).to_bytes(4, "little") + b"\x85R."
     for content in (remember, zeros):
         (tmp_path / "bad.pkl").write_bytes(content)
+        tracemalloc.start()
         with pytest.raises(ValueError, match=r"bad.pkl is no pickled table"):
             read_pickle(tmp_path / "bad.pkl")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10_000_000
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
