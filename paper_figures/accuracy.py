@@ -65,7 +65,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
     """
     points = [point for block in scene.blocks for point in literature.points_of(block)]
     block = scene.front
-    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
+    limits = change_limits(numbers, numbers.technique.isin(CORE), paper=PAPER_RANGE[block.unit])
     note = scene.note(numbers) + left_frame(numbers, limits)
     note += literature.note((point for point in points if point.by_compression), beside=block.network)
     names = [name(technique) for technique in dict.fromkeys(numbers.technique)]

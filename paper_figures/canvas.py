@@ -110,17 +110,23 @@ def ratio_ticks(low: float, high: float, *, apart: float) -> list[float]:
 
 
 def change_limits(
-    numbers: pd.DataFrame, core: Sequence[str], *, paper: tuple[float, float], room: float = 0.5
+    numbers: pd.DataFrame, main: Sequence[bool] | pd.Series, *, paper: tuple[float, float], room: float = 0.5
 ) -> tuple[float, float]:
-    """Return the y range: the paper's for its data, or what the main techniques need, and `room` more for controls.
+    """Return the y range: the paper's for its data, or what the main rows need, and `room` more for others.
 
-    Controls may leave the frame: low-rate weight rewinding falls to chance (published: -67 points), and a frame that
-    holds it would flatten all else.
+    Others may leave the frame. Low-rate weight rewinding falls to chance (published: -67 points), and so may what is
+    retrained for too few epochs: a frame that holds these would flatten all else.
+
+    Args:
+        numbers: What is drawn.
+        main: Which of its rows the frame must hold; where none is, all.
+        paper: The range of the paper's own figures.
+        room: For the others, as a share of the range of the main rows.
     """
     if not (numbers.source == "published").any():
         paper = (0.0, 0.0)  # one's own results alone have a frame of their own
-    main = numbers[numbers.technique.isin(core)] if numbers.technique.isin(core).any() else numbers
-    low, high = min(paper[0], float(main.low.min())), max(paper[1], float(main.high.max()))
+    held = numbers[np.asarray(main, dtype=bool)] if np.any(main) else numbers
+    low, high = min(paper[0], float(held.low.min())), max(paper[1], float(held.high.max()))
     others = numbers.low[numbers.low >= low - room * (high - low)]
     low = min(low, float(others.min())) if len(others) else low
     pad = 0.04 * (high - low) or 0.5  # where all is one number

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import literature, select
 from paper_figures.accuracy import PAPER_RANGE, spread
-from paper_figures.blocks import CORE, SAFE_ZONE
+from paper_figures.blocks import CORE, SAFE_ZONE, Block
 from paper_figures.canvas import (
     Size,
     Words,
@@ -60,7 +60,8 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     totals = {other.total_epochs for other in scene.blocks}
     share = len(totals) > 1  # trainings of different lengths are compared by the share of T
     shown = [_of_densities(numbers, scene, densities[first:][:columns]) for first in range(0, len(densities), columns)]
-    limits = [change_limits(row, CORE, paper=PAPER_RANGE[block.unit], room=0.15) for row in shown]
+    paper = PAPER_RANGE[block.unit]
+    limits = [change_limits(row, held(row, scene.blocks), paper=paper, room=0.15) for row in shown]
     note = scene.note(numbers) + max(map(left_frame, shown, limits))
     note += " Light grey: 25% to 90% of T, the paper's safe zone."
     points = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
@@ -90,6 +91,22 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
         panel.tick_params(labelleft=place % columns == 0, labelbottom=last_row, labelsize=7)
     legend(figure, drawn, behind=scene.is_laid_over)
     return figure
+
+
+def held(numbers: pd.DataFrame, blocks: Sequence[Block]) -> pd.Series:
+    """Return which rows a frame must hold: the main techniques, but not where too short a retraining collapses.
+
+    Before the safe zone a row is left out when its lowest trial is further below the zone's rows than these span.
+
+    Args:
+        numbers: With technique, source, retrain_epochs, low, high.
+        blocks: Where they are from, one a source.
+    """
+    main = numbers.technique.isin(CORE)
+    first = numbers.source.map({block.source: SAFE_ZONE[0] * block.total_epochs for block in blocks})
+    late = numbers[main & (numbers.retrain_epochs >= first)]
+    lowest, span = late.low.min(), late.high.max() - late.low.min()
+    return main & ((numbers.retrain_epochs >= first) | (numbers.low >= lowest - span))
 
 
 def _of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float]) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def flops_accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, si
     """Draw change of accuracy against speed-up."""
     block = scene.front
     figure, (axes,), ends = _drawn(numbers, scene, subtitle, size, numbers.speedup, "speed-up (dense FLOPs / FLOPs)")
-    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
+    limits = change_limits(numbers, numbers.technique.isin(CORE), paper=PAPER_RANGE[block.unit])
     change_axis(axes, limits, spread=spread(block), unit=block.unit)
     end_labels(axes, ends)
     return figure

@@ -9,8 +9,19 @@ from matplotlib.figure import Figure
 
 from paper_figures import select
 from paper_figures.accuracy import PAPER_RANGE, spread
-from paper_figures.blocks import CORE, same_density
-from paper_figures.canvas import Size, Words, change_axis, change_limits, draw_line, legend, legend_height, page
+from paper_figures.blocks import same_density
+from paper_figures.canvas import (
+    Size,
+    Words,
+    change_axis,
+    change_limits,
+    draw_line,
+    left_frame,
+    legend,
+    legend_height,
+    page,
+)
+from paper_figures.epochs import held
 from paper_figures.scene import Scene, core
 
 _PANELS = 3  # densities: mild, middle, strong
@@ -53,13 +64,13 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
         " ".join(schedules), "t, for iterative pruning t times the level. Hollow: one-shot; filled: iterative. "
     )
     note = f"Search cost: all retraining epochs spent to reach the network, {told}"
-    note += scenes[0].note(numbers, bands="", densities=wanted)
+    limits = change_limits(numbers, held(numbers, [block]), paper=PAPER_RANGE[block.unit])
+    note += scenes[0].note(numbers, bands="", densities=wanted) + left_frame(numbers, limits)
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: search cost", subtitle=subtitle, note=note), size, columns=len(wanted),
         panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.24,
         head=legend_height(len(techniques), size) + 0.16,
     )  # fmt: skip
-    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
     for place, (panel, density) in enumerate(zip(axes, wanted, strict=True)):
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
         panel.set_xscale("log")

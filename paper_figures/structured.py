@@ -43,7 +43,7 @@ def structured_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: 
         columns=len(scenes), panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.3,
         head=legend_height(len(drawn), size) + 0.16,
     )  # fmt: skip
-    limits = change_limits(numbers, CORE, paper=PAPER_RANGE[block.unit])
+    limits = change_limits(numbers, numbers.technique.isin(CORE), paper=PAPER_RANGE[block.unit])
     for place, (panel, scene) in enumerate(zip(axes, scenes, strict=True)):
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
         here = numbers[numbers.heuristic == scene.front.heuristic]
