@@ -151,9 +151,10 @@ def _epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
     if literature.points_of(scene.front) and not share:
         axes.set_xlim(min(low - pad, -pad), high + pad)
     even = np.linspace(low, high, _TICKS[size])
+    even = np.round(even) if high > 2 * len(even) else even
     # Where there are so few t that an even tick would stand between them, ticks are those nearest.
     ticks = even if len(ts) > _TICKS[size] + 2 else sorted({min(ts, key=lambda t: abs(t - tick)) for tick in even})
-    axes.set_xticks(ticks, [f"{tick:.0f}" if high > 20 else f"{tick:.3g}" for tick in ticks])
+    axes.set_xticks(ticks, [f"{tick:.3g}" if high < 1000 else f"{tick:.0f}" for tick in ticks])
 
 
 def _sources(scene: Scene) -> list[str]:

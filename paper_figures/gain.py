@@ -119,8 +119,8 @@ def _map(axes: Axes, rows: pd.DataFrame, block: Block, greatest: float) -> QuadM
     axes.set_xlim(0, table.shape[1])
     axes.set_ylim(table.shape[0], 0)
     axes.grid(visible=False)
-    every = max(1, -(-len(block.epochs) // 4))
-    ticks = [*range(0, len(block.epochs) - 1, every), len(block.epochs) - 1]
+    last = len(block.epochs) - 1
+    ticks = sorted({round(place) for place in np.linspace(0, last, last + 1 if last < 6 else 4)})
     axes.set_xticks([tick + 0.5 for tick in ticks], [f"{block.epochs[tick]:g}" for tick in ticks])
     every = max(1, -(-len(block.densities) // 10))
     ticks = list(range(0, len(block.densities), every))
