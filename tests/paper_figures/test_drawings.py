@@ -90,7 +90,8 @@ def test_a_collapse_of_short_retraining_flattens_no_panel(own, family):
         lows = [axes.get_ylim()[0] for axes in figure.axes if axes.get_visible()]
         assert all(low > -0.3 for low in lows)
         values = drawing.numbers[drawing.numbers.retrain_epochs == 10].value
-        assert len(values) and (values > min(lows)).all() == inside
+        assert len(values)
+        assert (values > min(lows)).all() == inside
         assert any("Carets" in text.get_text() for text in figure.texts) != inside
 
 
