@@ -106,7 +106,8 @@ def held(numbers: pd.DataFrame, blocks: Sequence[Block]) -> pd.Series:
     first = numbers.source.map({block.source: SAFE_ZONE[0] * block.total_epochs for block in blocks})
     late = numbers[main & (numbers.retrain_epochs >= first)]
     lowest, span = late.low.min(), late.high.max() - late.low.min()
-    return main & ((numbers.retrain_epochs >= first) | (numbers.low >= lowest - span))
+    kept: pd.Series = main & ((numbers.retrain_epochs >= first) | (numbers.low >= lowest - span))
+    return kept
 
 
 def _of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float]) -> pd.DataFrame:
