@@ -119,7 +119,7 @@ def _raw(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError, EOFError, zlib.error) as error:
         raise ValueError(
-            f"{path} is no table that can be read ({error}). Expected CSV, Parquet or a pickle."
+            f"{path} is no table that can be read ({str(error).strip()}). Expected CSV, Parquet or a pickle."
         ) from error
 
 

@@ -70,6 +70,8 @@ def test_each_row_of_panels_holds_what_the_main_techniques_have_there(drawings):
                     at = block.densities[int(np.abs(np.array(block.densities) - density).argmin())]
                     expected += [part.value.to_numpy() for _, part in rows[rows.density == at].groupby("technique")]
                 np.testing.assert_allclose(np.array(sorted(map(tuple, drawn))), np.array(sorted(map(tuple, expected))))
+                labels = [float(label.get_text()) for label in axes.get_xticklabels()]  # none above another panel
+                assert not labels or labels == pytest.approx(list(axes.get_xticks()), abs=0.05), drawing.name
                 low, high = axes.get_ylim()
                 assert all(low <= value.min() and value.max() <= high for value in drawn), (drawing.name, density)
 
@@ -93,6 +95,14 @@ def test_a_collapse_of_short_retraining_flattens_no_panel(own, family):
         assert len(values)
         assert (values > min(lows)).all() == inside
         assert any("Carets" in text.get_text() for text in figure.texts) != inside
+
+
+def test_a_small_grid_has_all_its_retrain_epochs_named_in_the_map(own):
+    few = own[(own.technique == "dense") | own.retrain_epochs.isin([10, 50, 90, 130, 150, 182])]
+    (drawing,) = (d for d in catalogue(scenes(blocks(few))) if d.family == "gain" and "one_shot-global" in d.name)
+    with mpl.rc_context(dict(STYLE)):
+        panel = drawing.figure("print").axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["10", "50", "90", "130", "150", "182"]
 
 
 def test_points_of_the_literature_are_drawn_where_the_note_names_them(drawings):
