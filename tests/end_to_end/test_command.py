@@ -25,7 +25,7 @@ def test_asking_is_quick_does_not_import_tensorflow_and_ends_well(run, flag):
 def test_help_names_every_flag(run, tools):
     out, _ = run("--help", tensorflow=False)
     defined = re.findall(
-        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "run_experiment.py").read_text(), re.MULTILINE
+        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "tf_lottery/command/flags.py").read_text(), re.MULTILINE
     )
     assert len(defined) > 20
     for flag in defined:

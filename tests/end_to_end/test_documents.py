@@ -40,7 +40,7 @@ def test_the_architecture_names_every_folder_of_the_library(tools, documents):
 
 def test_every_flag_in_the_documents_is_one(tools, documents):
     defined = re.findall(
-        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "run_experiment.py").read_text(), re.MULTILINE
+        r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "tf_lottery/command/flags.py").read_text(), re.MULTILINE
     )
     figures = (tools.root / "paper_figures/make.py").read_text()
     benchmarks = (tools.root / "benchmarks/__main__.py").read_text()

@@ -1,6 +1,6 @@
 import pytest
 
-from tf_lottery.experiments.flagfiles import FlagfileError, expand
+from tf_lottery.command.flagfiles import FlagfileError, expand
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The command: from flags to a table, figures and TensorBoard logs."""

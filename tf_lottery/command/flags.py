@@ -1,0 +1,107 @@
+"""The command's flags, its help, and how a command line is parsed."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from tf_lottery.command.flagfiles import FlagfileError, expand
+from tf_lottery.datasets.known import DATASETS
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.rewinding.techniques import TECHNIQUES
+
+FLAGS = flags.FLAGS
+_HERE = Path(__file__).resolve().parents[2]  # flagfiles are looked for here too
+
+flags.DEFINE_list("strategy", ["weight_rewind"], "How the pruned network is retrained: " + ", ".join(TECHNIQUES) + ".")
+flags.DEFINE_list(
+    "density",
+    None,
+    "Share of the prunable weights that is kept, above 0 to 1. Default: 0.044 for iterative; 0.512,0.2097,0.1074,0.044 "
+    "for one_shot; all five that a structured heuristic has.",
+)
+flags.DEFINE_list(
+    "retrain_epochs",
+    None,
+    "t, how long to retrain; rewinding goes back to epoch T - t. Default: T, or 0.9 T for the strategies that rewind "
+    "weights.",
+)
+flags.DEFINE_string(
+    "schedule", "iterative", "one_shot, or iterative: down by 20% of what is left to the smallest density."
+)
+flags.DEFINE_list("heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ".")
+flags.DEFINE_string("network", "lenet_300_100", "A network; NAME_x0.5 has half the units or filters.")
+flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + ".")
+flags.DEFINE_string("recipe", None, "How the network is trained. Default: the one for the network and dataset.")
+flags.DEFINE_integer("epochs", None, "T, epochs of the dense training. Default: the recipe's.")
+flags.DEFINE_integer("batch_size", None, "Examples in a training step. Default: the recipe's.")
+flags.DEFINE_float("learning_rate", None, "The rate before the first drop. Default: the recipe's.")
+flags.DEFINE_string(
+    "precision", "float32", "What layers compute in: float32, mixed_bfloat16 or mixed_float16. Changes results."
+)
+flags.DEFINE_integer("trials", 3, "Repetitions, each with random numbers of its own.")
+flags.DEFINE_integer("seed", 0, "With the trial, fixes every random number.")
+flags.DEFINE_string("output_dir", "runs", "The folder for results, figures, checkpoints and TensorBoard.")
+flags.DEFINE_string("data_dir", None, "A folder to look for data in, before $TF_LOTTERY_DATA_DIR and the usual ones.")
+flags.DEFINE_bool("download", False, "Let TensorFlow Datasets download what no folder has.")
+flags.DEFINE_string("executor", "inline", "Who does the work: inline (this process) or local (several).")
+flags.DEFINE_string("workers", "auto", "Processes of the local executor: a number, or auto, one a core.")
+flags.DEFINE_string("jit", "auto", "XLA: on, off, or auto, the faster one for the network and device.")
+flags.DEFINE_string(
+    "input", "auto", "Examples: memory (all on the device), stream (as needed), or auto, by size and free memory."
+)
+flags.DEFINE_float("checkpoint_seconds", 10.0, "A killed run loses at most so much work, and the epoch under way.")
+flags.DEFINE_bool("retry_failed", False, "Do stages again that failed, such as trainings that diverged.")
+flags.DEFINE_bool("dry_run", False, "Print the stages, which are done, and what the others cost; run nothing.")
+flags.DEFINE_bool("list", False, "Print all networks, datasets, recipes, heuristics and strategies.")
+
+_TITLE = """\
+Train, prune, retrain and compare: one experiment of "Comparing Rewinding and Fine-tuning in Neural Network Pruning".
+
+python run_experiment.py --strategy=weight_rewind"""
+_SECTIONS = {
+    "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
+    "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "precision"),
+    "where": ("output_dir", "data_dir", "download"),
+    "how to run": ("executor", "workers", "jit", "input", "checkpoint_seconds", "retry_failed", "dry_run", "list"),
+}
+_HELP_FLAGS = {"--help", "-help", "-h", "--helpshort", "-helpshort", "--helpfull", "-helpfull", "-?"}
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+    """Parse the command line; print help, or what is wrong with a flag, and exit."""
+    if _HELP_FLAGS & set(argv[1:]):
+        print(_help())
+        sys.exit(0)
+    try:
+        return list(FLAGS(expand(argv, fallback=_HERE)))
+    except (flags.Error, FlagfileError) as error:
+        sys.exit(complain(f"{error} See --help.", status=2))
+
+
+def complain(message: object, *, status: int) -> int:
+    """Say on stderr what is wrong, and return the exit status."""
+    print(f"run_experiment: {message}", file=sys.stderr)
+    return status
+
+
+def _help() -> str:
+    lines = [_TITLE, ""]
+    for section, names in _SECTIONS.items():
+        lines.append(section)
+        for name in names:
+            flag = FLAGS[name]
+            value = flag.value if isinstance(flag.value, list) else flag.default
+            default = ",".join(value) if isinstance(value, list) else value
+            end = f" [{default}]" if default not in (None, False, "") else ""
+            text = textwrap.fill(f"{flag.help}{end}", 104, initial_indent=" " * 24, subsequent_indent=" " * 24)
+            lines.append(f"  --{name:20}{text.lstrip()}")
+        lines.append("")
+    lines.append(
+        "--flagfile=FILE reads flags from a file; a later flag replaces it. Lists take commas: --density=0.5,0.2"
+    )
+    return "\n".join(lines)

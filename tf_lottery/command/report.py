@@ -1,0 +1,108 @@
+"""What the command prints: the table, where things are, what would run, and every name there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tf_lottery.command.asked import SCHEDULES
+from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.cost import epochs_of, estimated_seconds
+from tf_lottery.experiments.executors.registry import EXECUTORS
+from tf_lottery.experiments.plan import Stage
+from tf_lottery.experiments.progress import duration
+from tf_lottery.experiments.store import Store, write_text
+from tf_lottery.networks import registry as networks
+from tf_lottery.networks.recipes import RECIPES
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.rewinding.techniques import TECHNIQUES
+
+
+def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: Store, root: Path) -> int:
+    """Print the table and where everything is, write results.csv and figures, and return the exit status."""
+    from tf_lottery import results as tables  # imports pandas: half a second
+
+    ours = tables.table(results[stage.name] for stage in stages)
+    if len(ours):
+        print(tables.summary(ours).to_string(index=False), flush=True)
+    write_text(root / "results.csv", tables.to_csv(tables.table(store.results(results))))
+    # These import Matplotlib: another half, after the table stands there.
+    from paper_figures.save import save_figures
+    from paper_figures.tensorboard import log_figures
+
+    figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
+    logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
+    if figures:
+        log_figures(figures, next(iter(logs)) if len(logs) == 1 else store.stages)
+    tensorboard = Path(sys.executable).parent / "tensorboard"
+    command = tensorboard if tensorboard.exists() else f"{sys.executable} -m tensorboard.main"
+    print(f"\nresults      {root / 'results.csv'}")
+    for figure in figures:
+        print(f"figure       {figure} (and .svg, .csv)")
+    print(f"TensorBoard  {command} --logdir {logs.pop() if len(logs) == 1 else store.stages}")
+    if ours.environment.nunique() > 1:
+        print(
+            "\nThe rows were made in several environments (column environment; each stage's result.json says which): "
+            "their last digits may differ by it.",
+            file=sys.stderr,
+        )
+    failed = {name: result for name, result in results.items() if result["status"] == "failed"}
+    not_run = sum(result["status"] == "not_run" for result in results.values())
+    if not failed:
+        return 0
+    print(f"\n{len(failed)} stages failed, and {not_run} that build on them were not run:", file=sys.stderr)
+    for name, result in failed.items():
+        print(f"  {name}: {result['message']}", file=sys.stderr)
+    print("Run again with --retry_failed to try them once more.", file=sys.stderr)
+    return 1
+
+
+def dry_run(stages: Sequence[Stage], store: Store | None) -> str:
+    """Return a line for each stage, and what those that are not done cost."""
+    results = results_of(stages, store) if store else {}
+    lines = []
+    for stage in stages:
+        state = results[stage.name]["status"] if stage.name in results else "to do"
+        if state == "to do" and store and store.partial(stage.name).is_dir():
+            state = "begun"
+        lines.append(f"{state:6}  {stage.spec.epochs:>5g} epochs  {stage.name}")
+    todo = [stage for stage in stages if stage.name not in results]
+    estimate = duration(estimated_seconds(todo, results))
+    lines.append(
+        f"{len(stages)} stages, {len(stages) - len(todo)} done; {epochs_of(todo):g} epochs to train, about {estimate} "
+        "in one process"
+    )
+    return "\n".join(lines)
+
+
+def listing() -> str:
+    """Return every name that flags take."""
+    sections: dict[str, dict[str, str]] = {
+        "strategies": {name: technique.meaning for name, technique in TECHNIQUES.items()},
+        "heuristics": {name: heuristic.meaning for name, heuristic in HEURISTICS.items()},
+        "schedules": SCHEDULES,
+        "networks": dict.fromkeys(networks.NETWORKS, ""),
+        "datasets": {
+            name: f"{data.train_examples:,} images of {'x'.join(map(str, data.shape))}, {data.classes} classes"
+            for name, data in DATASETS.items()
+        },
+        "recipes": {
+            name: f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {recipe.optimizer} "
+            f"{recipe.learning_rate:g}; {recipe.source}"
+            for name, recipe in RECIPES.items()
+        },
+        "executors": dict.fromkeys(EXECUTORS, ""),
+    }
+    lines = []
+    for section, rows in sections.items():
+        lines.append(section)
+        lines += [f"  {name:22}{meaning}".rstrip() for name, meaning in rows.items()]
+    return "\n".join(lines)
+
+
+def results_of(stages: Sequence[Stage], store: Store) -> dict[str, dict[str, Any]]:
+    """Return the results of those stages that are done, by name."""
+    found = {stage.name: store.result(stage.name) for stage in stages}
+    return {name: result for name, result in found.items() if result is not None}
