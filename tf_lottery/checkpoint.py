@@ -86,3 +86,13 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]], text: str) -> str:
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def array_digests(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, str]:
+    """Return for each array the first 16 hexadecimal digits of the SHA-256 of its dtype, its shape and its bytes."""
+    found = {}
+    for name, array in arrays.items():
+        digest = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+        found[name] = digest.hexdigest()[:16]
+    return found

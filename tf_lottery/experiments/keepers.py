@@ -15,9 +15,9 @@ from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.training.engine import Engine
 from tf_lottery.training.tensorboard_log import TensorBoardLog
 
-Metrics = dict[str, float]  # one epoch's row of metrics.csv
+Metrics = dict[str, Any]  # one epoch's row of metrics.csv: numbers, and `order` as text
 
-METRICS = ("epoch", "step", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
+METRICS = ("epoch", "step", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy", "order")
 _NAMES = {
     "loss": "loss",
     "accuracy": "accuracy",
@@ -87,6 +87,7 @@ class EpochKeeper(keras.callbacks.Callback):
         step = self._ends[epoch + 1]
         measured = {ours: _digits((logs or {})[theirs]) for theirs, ours in _NAMES.items()}
         values = {"epoch": epoch + 1, "step": step, "learning_rate": _digits(self._rates[step - 1])} | measured
+        values["order"] = self._engine.order(epoch)
         metrics: Metrics = {name: values[name] for name in METRICS}
         self._history.append(metrics)
         self._log.epoch(metrics)

@@ -88,6 +88,8 @@ class StageRunner:
         going = self._go_on(engine, folder, environment)
         if going is None:
             self._start(engine, spec, draws)
+            # What tf_lottery.check compares with what the stage should have started from.
+            write_text(folder / "start.json", to_json(checkpoint.array_digests(engine.state())))
             going = Going(step=0, history=[])
         asked = sum(int(mask.sum()) for mask in masks(engine.model).values())
         with closing(TensorBoardLog(folder)) as log, BackgroundWriter() as writer:

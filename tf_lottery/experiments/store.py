@@ -1,7 +1,7 @@
 """The run store: one folder per stage, there as a whole or not at all.
 
 <root>/format.json                        the version of this layout
-<root>/stages/<name>/                     a stage that is done: result.json, spec.json, metrics.csv,
+<root>/stages/<name>/                     a stage that is done: result.json, spec.json, start.json, metrics.csv,
                                           final.safetensors, points/step_*.safetensors, TensorBoard events
 <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
 <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it

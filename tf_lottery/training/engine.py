@@ -165,6 +165,10 @@ class Engine:
             verbose=0,
         )
 
+    def order(self, epoch: int) -> str:
+        """Return what tells the order of examples in this epoch, from 0, of the last `train` from that of others."""
+        return self._feed.order(epoch)
+
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate on "validation" or "test"."""
         loss, accuracy = self._loop.evaluate_split(split)
