@@ -86,8 +86,8 @@ class EpochKeeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         step = self._ends[epoch + 1]
         measured = {ours: _digits((logs or {})[theirs]) for theirs, ours in _NAMES.items()}
-        values = {"epoch": epoch + 1, "step": step, "learning_rate": _digits(self._rates[step - 1])} | measured
-        values["order"] = self._engine.order(epoch)
+        where: Metrics = {"epoch": epoch + 1, "step": step, "learning_rate": _digits(self._rates[step - 1])}
+        values = where | measured | {"order": self._engine.order(epoch)}
         metrics: Metrics = {name: values[name] for name in METRICS}
         self._history.append(metrics)
         self._log.epoch(metrics)

@@ -1,0 +1,258 @@
+"""What must hold in every run store, whatever was run: checked from the files alone, without TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_lottery import checkpoint
+from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
+from tf_lottery.experiments.store import Store, point_path
+from tf_lottery.networks.recipes import Training
+from tf_lottery.pruning.by_weight import ByWeight
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.rewinding.techniques import TECHNIQUES
+
+Masks = dict[str, Any]  # [*kernel] by the kernel's name, 1 keeps
+
+
+@dataclass
+class Findings:
+    """What a check found."""
+
+    stages: int = 0
+    faults: list[str] = field(default_factory=list)  # "STAGE: what does not hold"
+    unchecked: Counter[str] = field(default_factory=Counter)  # what could not be checked, by why
+
+
+class _Stage:
+    """A finished stage as its files tell it; each is read when it is needed."""
+
+    def __init__(self, store: Store, name: str, result: dict[str, Any]) -> None:
+        self.name, self.result = name, result
+        self.folder = store.folder(name)
+        self.spec: dict[str, Any] = json.loads((self.folder / "spec.json").read_text())
+        self.dense_spec: dict[str, Any] = self.spec.get("dense", self.spec)
+
+    @property
+    def is_dense(self) -> bool:
+        return bool(self.spec["kind"] == "train")
+
+    @property
+    def final(self) -> Arrays:
+        return _arrays(self.folder / "final.safetensors")
+
+    @cached_property
+    def start(self) -> dict[str, str]:
+        """Digests of the arrays it started from; {} if an older version made it."""
+        path = self.folder / "start.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    @cached_property
+    def orders(self) -> list[str]:
+        """What tells the order of examples of each epoch; [] if an older version made it."""
+        with (self.folder / "metrics.csv").open(encoding="utf-8") as file:
+            return [row["order"] for row in csv.DictReader(file) if row.get("order")]
+
+    @property
+    def masks(self) -> Masks:
+        return {name.removeprefix("masks/"): array for name, array in self.final.items() if name.startswith("masks/")}
+
+    @property
+    def kernels(self) -> Arrays:
+        return {name: self.final[f"weights/{name}"] for name in self.masks}
+
+    def point(self) -> Path:
+        """Return where the dense training has the point that this stage's technique rewinds weights to."""
+        values = {**self.dense_spec["training"], "drops": tuple(self.dense_spec["training"]["drops"])}
+        training = Training(**values)
+        return point_path(self.folder, training.total_steps - training.steps_in(self.spec["retrain_epochs"]))
+
+
+def check(store: Store) -> Findings:
+    """Check every finished stage of a store; failed ones have nothing to check."""
+    _arrays.cache_clear()
+    found = Findings()
+    stages = {}
+    for result in store.results({}):
+        if result["status"] == "done":
+            stages[result["stage"]] = _Stage(store, result["stage"], result)
+    for name in sorted(stages):
+        stage = stages[name]
+        found.stages += 1
+        try:
+            faults = list(_faults_of(stage, stages, found.unchecked))
+        except DamagedCheckpointError as error:
+            faults = [str(error)]
+        except FileNotFoundError as error:
+            faults = [f"lacks {error.filename}"]
+        found.faults += [f"{name}: {fault}" for fault in faults]
+    found.faults += _among_trials(stages)
+    return found
+
+
+@lru_cache(maxsize=4)  # a stage's, its parent's and its point's; those of 10,000 stages do not fit into memory
+def _arrays(path: Path) -> Arrays:
+    return checkpoint.read(path)[0]
+
+
+def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]) -> Iterator[str]:
+    yield from _held(stage)
+    yield from _order(stage)
+    if not stage.start:
+        unchecked["start not recorded by the version that made the stage"] += 1
+    if stage.is_dense:
+        if any((mask != 1).any() for mask in stage.masks.values()):
+            yield "a dense network has masks that do not keep everything"
+        yield from _moved(stage)
+        return
+    parent, dense = stages.get(stage.spec["parent"]), stages.get(_dense_name(stage, stages))
+    if parent is None or dense is None:
+        unchecked["its parent is not in the store"] += 1
+        return
+    yield from _pruned_from(stage, parent)
+    yield from _moved(stage)
+    yield from _cost(stage, parent)
+    if stage.orders and parent.orders and stage.orders[0] == parent.orders[0]:
+        yield "its examples come in the order of the parent stage"
+    if stage.start:
+        yield from _started(stage, parent, dense, unchecked)
+
+
+def _dense_name(stage: _Stage, stages: dict[str, _Stage]) -> str:
+    name = stage.spec["parent"]
+    while name in stages and not stages[name].is_dense:
+        name = stages[name].spec["parent"]
+    return str(name)
+
+
+def _held(stage: _Stage) -> Iterator[str]:
+    """Masks are masks, hold, and are as many as the result says and the density asks for."""
+    kept = 0
+    for name, mask in stage.masks.items():
+        if not np.isin(mask, (0, 1)).all():
+            yield f"the mask of {name} is not 0 and 1"
+        if leaked := int(np.count_nonzero(stage.kernels[name][mask == 0])):
+            yield f"{leaked} weights of {name} are not 0 where the mask is"
+        kept += int(np.count_nonzero(mask))
+    nonzero = sum(int(np.count_nonzero(kernel)) for kernel in stage.kernels.values())
+    if nonzero != stage.result["kept_weights"]:
+        yield f"{nonzero} weights are not 0; its result says {stage.result['kept_weights']}"
+    shapes = {name: kernel.shape for name, kernel in stage.kernels.items()}
+    asked = sum(map(math.prod, shapes.values()))
+    if not stage.is_dense:
+        asked = HEURISTICS[stage.spec["heuristic"]].kept(shapes, stage.spec["density"])
+    if kept != asked:
+        yield f"masks keep {kept} weights; its density asks for {asked}"
+
+
+def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
+    """No weight comes back, and with a magnitude heuristic the smallest of the parent's trained weights went."""
+    before, kernels = parent.masks, parent.kernels
+    for name, mask in stage.masks.items():
+        if back := int(np.count_nonzero((mask != 0) & (before[name] == 0))):
+            yield f"{back} weights of {name} are kept that the parent had pruned"
+    row = HEURISTICS[stage.spec["heuristic"]]
+    if not isinstance(row, ByWeight) or row.criterion != "magnitude":
+        return
+    scopes = [list(kernels)] if row.scope == "global" else [[name] for name in kernels]
+    for names in scopes:
+        sizes = {name: np.abs(kernels[name]) for name in names}
+        kept = min((sizes[name][stage.masks[name] != 0].min(initial=np.inf) for name in names), default=np.inf)
+        went = [sizes[name][(stage.masks[name] == 0) & (before[name] != 0)].max(initial=0.0) for name in names]
+        if max(went, default=0.0) > kept:
+            yield f"a weight of {max(went):g} was pruned, and one of {kept:g} was kept ({', '.join(names[:3])})"
+
+
+def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[str]) -> Iterator[str]:
+    """A stage starts from parent or point under its masks, bit for bit; or, freshly initialised, from neither."""
+    weights = TECHNIQUES[stage.spec["technique"]].weights
+    if weights == "fresh":
+        trained = checkpoint.array_digests(_masked(parent.final, stage.masks))
+        same = [name for name in stage.masks if stage.start[f"weights/{name}"] == trained[f"weights/{name}"]]
+        if same := [name for name in same if stage.masks[name].any()]:
+            yield f"it does not start anew: {same[0]} is the parent's"
+        return
+    source = parent.final
+    if weights == "rewound":
+        path = dense.folder / "points" / stage.point().name
+        if not path.exists():
+            unchecked["the point it rewinds to is not in the store"] += 1
+            return
+        source = _arrays(path)
+    expected = checkpoint.array_digests(_masked(source, stage.masks))
+    whose = "the parent's trained state" if weights == "trained" else "the dense training's rewind point"
+    if other := sorted(name for name in expected.keys() | stage.start if expected.get(name) != stage.start.get(name)):
+        yield f"it does not start from {whose} under its masks: {len(other)} arrays differ, {other[0]} first"
+
+
+def _masked(arrays: Arrays, masks: Masks) -> Arrays:
+    """Return a state under other masks: what they do not keep is 0, in weights and slots."""
+    masked = {}
+    for name, array in arrays.items():
+        kind, _, rest = name.partition("/")
+        mask = masks.get(rest.partition("/")[2] if kind == "optimizer" else rest)
+        if kind == "masks":
+            masked[name] = masks[rest]
+        elif mask is not None and mask.shape == array.shape:
+            masked[name] = np.where(mask != 0, array, array.dtype.type(0))
+        else:
+            masked[name] = array
+    return masked
+
+
+def _moved(stage: _Stage) -> Iterator[str]:
+    """Every trainable variable that is not pruned away is another one at the end."""
+    if not stage.start:
+        return
+    slots = {name.partition("/")[2].partition("/")[2] for name in stage.final if name.startswith("optimizer/")}
+    names = [name for name in slots if f"weights/{name}" in stage.final]
+    end = checkpoint.array_digests({f"weights/{name}": stage.final[f"weights/{name}"] for name in names})
+    for name in sorted(names):
+        if stage.start.get(f"weights/{name}") == end[f"weights/{name}"] and stage.masks.get(name, np.ones(1)).any():
+            yield f"{name} did not move"
+
+
+def _order(stage: _Stage) -> Iterator[str]:
+    """No two epochs see the examples in one order."""
+    for order, times in Counter(stage.orders).items():
+        if times > 1:
+            yield f"its examples come in one order ({order}) in {times} epochs"
+
+
+def _cost(stage: _Stage, parent: _Stage) -> Iterator[str]:
+    """The search cost is the parent's and all epochs of this stage."""
+    own = stage.spec["retrain_epochs"]
+    if TECHNIQUES[stage.spec["technique"]].weights == "fresh":
+        own += stage.dense_spec["training"]["epochs"]
+    if not math.isclose(stage.result["search_cost"], parent.result["search_cost"] + own):
+        yield f"its search cost is {stage.result['search_cost']:g}; expected {parent.result['search_cost'] + own:g}"
+
+
+def _among_trials(stages: dict[str, _Stage]) -> Iterator[str]:
+    """Trials and seeds of one network share neither initial weights nor trained ones, nor the order of examples."""
+    alike: dict[str, list[_Stage]] = defaultdict(list)
+    for name in sorted(stages):
+        if stages[name].is_dense:
+            spec = stages[name].dense_spec
+            key = {which: spec[which] for which in ("network", "dataset", "training", "numerical_format")}
+            alike[json.dumps(key, sort_keys=True)].append(stages[name])
+    for group in alike.values():
+        for one, two in itertools.combinations(group, 2):
+            pair = f"{one.name} and {two.name}"
+            if one.orders and one.orders[:1] == two.orders[:1]:
+                yield f"{pair}: their examples come in one order"
+            if one.start and any(one.start[f"weights/{n}"] == two.start.get(f"weights/{n}") for n in one.masks):
+                yield f"{pair}: they start from the same weights"
+            if any(np.array_equal(kernel, two.kernels[name]) for name, kernel in one.kernels.items()):
+                yield f"{pair}: they end with the same weights"
