@@ -4,6 +4,7 @@
     python tests/mutants/run.py --count=200 --seed=0      # some hours on two cores; goes on where it was stopped
     python tests/mutants/run.py --list --under=tf_lottery/pruning
     python tests/mutants/run.py --only=1a2b3c4d
+    python tests/mutants/run.py --named                   # those of named.py, each against the tests named there
 
 Each fault is put into a copy of the repository, alone, and the tests of the mirrored folder run there until one fails.
 TensorFlow is imported once and forked. Survivors that change nothing stand in survivors.md, each with its reason.
@@ -21,9 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from mutants import Mutant, mutants_of
+from named import NAMED
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 900  # a mutant that takes longer is dead: it hangs
@@ -36,9 +40,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--under", default="", help="only files whose path begins so")
     parser.add_argument("--only", default="", help="names of mutants, with commas")
+    parser.add_argument("--named", action="store_true", help="those made by hand, in named.py")
     parser.add_argument("--list", action="store_true", help="name them and run none")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "mutants.json", help="what is known already")
     asked = parser.parse_args()
+    if asked.named:
+        sys.exit(run_named(asked.only))
     chosen = choose(asked.count, asked.seed, asked.under, asked.only)
     if asked.list:
         print("\n".join(map(str, chosen)))
@@ -46,10 +53,15 @@ def main() -> None:
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(asked.output.read_text()) if asked.output.exists() else {}
     preload()
+    whole: set[str] = set()
     for mutant in chosen:
         if mutant.name not in known or asked.only:
+            tests = tests_of(mutant.path)
+            if tests[-1] not in whole and (printed := run(None, tests)) != "lives":
+                sys.exit(f"{printed}\nThe tests fail without a fault: {' '.join(tests)}")
+            whole.add(tests[-1])
             began = time.monotonic()
-            verdict = run(mutant)
+            verdict = run(mutant, tests)
             known[mutant.name] = {"mutant": str(mutant), "verdict": verdict}
             asked.output.write_text(json.dumps(known, indent=1))
             print(f"{verdict:8} {time.monotonic() - began:4.0f} s  {mutant}", flush=True)
@@ -59,6 +71,24 @@ def main() -> None:
     print(f"{len(chosen)} mutants, {len(chosen) - len(lives)} die, {len(lives) - len(open_)} change nothing, "
           f"{len(open_)} live:")  # fmt: skip
     print("\n".join(map(str, open_)))
+
+
+def run_named(only: str) -> int:
+    """Run the faults made by hand; return 1 if one lives."""
+    preload()
+    status = 0
+    for name, fault in NAMED.items():
+        if only in name:
+            text = (ROOT / fault.path).read_text()
+            if text.count(fault.old) != 1:
+                sys.exit(f"{name}: {fault.path} has {fault.old!r} {text.count(fault.old)} times; expected once.")
+            begin = text.index(fault.old)
+            line = text[:begin].count("\n") + 1
+            mutant = Mutant(fault.path, line, begin, begin + len(fault.old), fault.old, fault.new)
+            verdict = run(mutant, [fault.tests])
+            status |= verdict == "lives"
+            print(f"{verdict:8} {name}  ({fault.tests})", flush=True)
+    return status
 
 
 def choose(count: int, seed: int, under: str, only: str) -> list[Mutant]:
@@ -85,30 +115,32 @@ def tests_of(path: str) -> list[str]:
 def preload() -> None:
     """Import what takes long, and run nothing of it: a process in which TensorFlow ran cannot be forked."""
     os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
-    for name in ("numpy", "pandas", "matplotlib.figure", "hypothesis", "pytest", "sklearn.datasets", "tensorflow",
+    for name in ("numpy", "pandas", "matplotlib.figure", "pytest", "sklearn.datasets", "tensorflow",
                  "tf_keras", "tensorflow_model_optimization"):  # fmt: skip
         __import__(name)
 
 
-def run(mutant: Mutant) -> str:
-    """Return "dies" or "lives"."""
+def run(mutant: Mutant | None, tests: Sequence[str]) -> str:
+    """Return "dies" or "lives"; with no mutant, "lives" or what the tests printed."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
+        copy, log = Path(folder) / "copy", Path(folder) / "log"
         tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
         for name in filter(None, tracked.stdout.split("\0")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy / name)
-        file = copy / mutant.path
-        file.write_text(mutant.applied_to(file.read_text()))
+        if mutant:
+            file = copy / mutant.path
+            file.write_text(mutant.applied_to(file.read_text()))
         child = os.fork()
         if child == 0:
             os.setsid()
-            _test(copy, tests_of(mutant.path), Path(folder) / "log")
+            _test(copy, tests, log)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                return "lives" if os.waitstatus_to_exitcode(status) == 0 else "dies"
+                failed = "dies" if mutant else log.read_text()
+                return failed if os.waitstatus_to_exitcode(status) else "lives"
             time.sleep(0.2)
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -129,7 +161,11 @@ def _test(copy: Path, tests: list[str], log: Path) -> None:
         import pytest
 
         status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]))
+    except BaseException:  # noqa: BLE001 - whatever it is, it belongs into the log
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 
