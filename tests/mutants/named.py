@@ -41,7 +41,8 @@ NAMED = {
         '"fine_tune": Technique(weights="fresh"', _DENSE),
     "learning rate rewinding starts from fresh weights": Fault(
         "tf_lottery/rewinding/techniques.py",
-        '"lr_rewind": Technique(\n        weights="trained"', '"lr_rewind": Technique(\n        weights="fresh"', _STARTS),
+        '"lr_rewind": Technique(\n        weights="trained"', '"lr_rewind": Technique(\n        weights="fresh"',
+        _STARTS),
     "each level prunes the dense network": Fault(
         "tf_lottery/experiments/stage.py", "self._read_final(spec.parent)", "self._read_final(spec.dense)", _DENSE),
     # What is told of it would be wrong.
@@ -70,8 +71,8 @@ NAMED = {
     "digits are divided by another key": Fault(
         "tf_lottery/datasets/digits.py", "Philox(key=1998)", "Philox(key=1999)", "tests/datasets"),
     "a speed-up upside down": Fault(
-        "paper_figures/flops.py", "tuned[None, :, None, None] / block.flops", "block.flops / tuned[None, :, None, None]",
-        "tests/paper_figures"),
+        "paper_figures/flops.py", "tuned[None, :, None, None] / block.flops",
+        "block.flops / tuned[None, :, None, None]", "tests/paper_figures"),
     "the spread of trials divided by n": Fault(
         "paper_figures/accuracy.py", "np.std(block.dense, ddof=1)", "np.std(block.dense)", "tests/paper_figures"),
     "a transposed pickle": Fault(
