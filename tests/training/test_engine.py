@@ -76,16 +76,17 @@ def test_the_compiled_loop_takes_the_same_steps_as_a_loop_by_hand(case):
     splits, slots = data(shape), {}
     rows = positions(DRAWS, examples=70, first=0, last=16 * training.total_steps, augmented=augmented)
     images = batches.pad(tf.constant(splits.train.images)) if augmented else tf.constant(splits.train.images)
+    told = []
     for step, rate in enumerate(rates_of(training)):
         batch = rows[16 * step : 16 * step + 16]
         x = tf.gather(images, batch[:, 0])
         x = batches.normalise(batches.crop_and_flip(x, batch) if augmented else x, dataset)
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
-                splits.train.labels[batch[:, 0]], logits
-            )
-            loss += sum(model.losses)
+            labels = splits.train.labels[batch[:, 0]]
+            cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+            loss = cross_entropy + sum(model.losses)
+        told.append((float(cross_entropy), np.mean(logits.numpy().argmax(1) == labels)))
         gradients = tape.gradient(loss, model.trainable_variables)
         for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
             variable.assign_sub(
@@ -94,7 +95,14 @@ def test_the_compiled_loop_takes_the_same_steps_as_a_loop_by_hand(case):
         for kernel, mask in zip(kernels, held, strict=True):
             kernel.assign(kernel * mask)
 
-    train(engine, training)
+    logs = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, found: logs.append(dict(found)))
+    train(engine, training, callbacks=[keep])
+    ends = training.ends_of_epochs(training.total_steps)
+    for found, first, last in zip(logs, ends[:-1], ends[1:], strict=True):
+        loss, accuracy = np.mean(told[first:last], axis=0)
+        assert found["loss"] == pytest.approx(loss, rel=1e-3)
+        assert found["accuracy"] == pytest.approx(accuracy, abs=1e-6)
     for ours, theirs in zip(
         [variable for variable in engine.model.weights if _is_own(variable)], model.weights, strict=True
     ):
