@@ -55,6 +55,14 @@ CASES = {
     "dense": ("lenet_300_100_x0.1", (6, 6, 1), False, {}),
     "nesterov": ("lenet_300_100_x0.1", (6, 6, 1), False, {"nesterov": True}),
     "adam": ("lenet_300_100_x0.1", (6, 6, 1), False, {"recipe": "lth_lenet_adam", "learning_rate": 1e-3}),
+    # So strong that leaving it out moves weights by far more than rounding does.
+    "weight decay": ("lenet_300_100_x0.1", (6, 6, 1), False, {"l2": 0.05}),
+    "losses of layers": (
+        "lenet_300_100_x0.1",
+        (6, 6, 1),
+        False,
+        {"recipe": "lth_lenet_adam", "learning_rate": 1e-3, "l2": 0.05},
+    ),
     "convolutions": ("resnet8_x0.25", (8, 8, 3), True, {"recipe": "resnet_small_images"}),
 }
 
@@ -108,6 +116,18 @@ def test_the_compiled_loop_takes_the_same_steps_as_a_loop_by_hand(case):
     ):
         # Another order of sums, over 14 steps; Adam divides small numbers by small numbers.
         assert np.allclose(ours.numpy(), theirs.numpy(), rtol=2e-3, atol=2e-4), ours.name
+
+
+def test_a_fresh_state_has_nothing_of_the_training_before():
+    engine, _, training = make("lenet_300_100_x0.1", (6, 6, 1))
+    finals = []
+    for _ in range(2):
+        engine.put_fresh_state(DRAWS, keep_masks=False)
+        begin = engine.state()
+        assert all(not array.any() for name, array in begin.items() if name.startswith("optimizer/"))
+        train(engine, training)
+        finals.append(engine.state())
+    assert all(np.array_equal(finals[0][name], finals[1][name]) for name in finals[0])
 
 
 def _is_own(variable):

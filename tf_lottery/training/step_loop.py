@@ -15,8 +15,8 @@ from tf_lottery.training.original_rates import OriginalRates
 class StepLoop(keras.Model):
     """A network with its input: `fit` goes over the pieces of a `Feed`.
 
-    What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network. The
-    loss is the cross-entropy, with what layers add to it if they do.
+    What a step adds up is one small variable: Keras' metrics would cost more than the steps of a small network. What is
+    minimised is the cross-entropy with what layers add to it if they do; what is told is the cross-entropy.
     """
 
     def __init__(self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates) -> None:
@@ -74,13 +74,12 @@ class StepLoop(keras.Model):
             images, labels = self._batch(piece, step)
             with tf.GradientTape() as tape:
                 logits = self(images, training=True)
-                loss = tf.reduce_mean(_losses(labels, logits))
-                if self.losses:
-                    loss += tf.add_n(self.losses)
+                cross_entropy = tf.reduce_mean(_losses(labels, logits))
+                loss = tf.add_n([cross_entropy, *self.losses])
             self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
             right = tf.reduce_mean(tf.cast(_right(labels, logits), tf.float32))
             diverged = tf.where(tf.math.is_finite(loss), diverged, step)
-            return step + 1, loss_sum + loss, correct + right, diverged
+            return step + 1, loss_sum + cross_entropy, correct + right, diverged
 
         zero = tf.constant(0.0)
         done, loss_sum, correct, diverged = tf.while_loop(goes_on, run, (tf.constant(0), zero, zero, tf.constant(-1)))
