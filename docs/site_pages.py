@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os.path
+import posixpath
 import re
+from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
@@ -21,19 +22,20 @@ _LINK = re.compile(r"(\]\()(?!\w+:|#)([^)\s#]+)")
 
 def on_files(files: Files, config: Any) -> Files:
     """Add them."""
+    root = Path(config.config_file_path).parent
     for source, page in ELSEWHERE.items():
-        files.append(File.generated(config, page, abs_src_path=os.path.abspath(source)))  # noqa: PTH100 -- as mkdocs has it
+        files.append(File.generated(config, page, abs_src_path=str(root / source)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Turn links by place in the repository into links by place on the site."""
     here = page.file.src_uri
-    folder = os.path.dirname(_WHENCE.get(here, f"docs/{here}"))  # noqa: PTH120 -- of a link, not of a file
+    source = _WHENCE.get(here, f"docs/{here}")
 
     def moved(link: re.Match[str]) -> str:
-        target = os.path.normpath(os.path.join(folder, link[2]))  # noqa: PTH118
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[2]))
         on_site = ELSEWHERE.get(target, target.removeprefix("docs/"))
-        return link[1] + os.path.relpath(on_site, os.path.dirname(here) or ".")  # noqa: PTH120
+        return link[1] + posixpath.relpath(on_site, posixpath.dirname(here) or ".")
 
     return _LINK.sub(moved, markdown)
