@@ -24,7 +24,7 @@ def figures() -> str:
     """Return how figures are drawn, ready for a shell."""
     if script := _installed():
         return _as_typed(script.with_name("tf_lottery_figures" + script.suffix))
-    return "python -m " + ("paper_figures" if _in_a_clone() else "tf_lottery.paper_figures")
+    return "python -m " + ("paper_figures" if _in_a_clone() and Path.cwd() == _CLONE else "tf_lottery.paper_figures")
 
 
 def program() -> str:
