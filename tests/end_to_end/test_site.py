@@ -82,7 +82,7 @@ def test_every_link_of_the_site_leads_to_a_page_and_a_place_on_it(site, pages):
             count += 1
     assert count > 300
     home = pages[site / "index.html"]
-    assert {"tutorials/own_model/", "architecture/", "contributing/", "benchmarks/"} <= home.links
+    assert {"tutorials/own_model.html", "architecture.html", "contributing.html", "benchmarks.html"} <= home.links
 
 
 @pytest.mark.slow
