@@ -18,10 +18,10 @@ def packages() -> list[str]:
     return [*find_packages(str(ROOT), include=["tf_lottery", "tf_lottery.*"]), *inside, INSIDE["flags"]]
 
 
-def source() -> str:
+def source(cfg: Path = ROOT / "setup.cfg") -> str:
     """Return the address of the public repository, or "" as long as setup.cfg knows none."""
     settings = configparser.ConfigParser()
-    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    settings.read(cfg, encoding="utf-8")
     urls: dict[str, str] = dict(re.findall(r"^(.+?) = (.+)$", settings["metadata"]["project_urls"], re.MULTILINE))
     return urls.get("Source", "").rstrip("/")
 

@@ -185,6 +185,17 @@ def test_the_package_page_has_no_link_that_leads_nowhere():
         assert f"](https://example.org/us/{'raw' if picture else 'blob'}/main/{target})" in public
 
 
+def test_the_repositorys_address_has_one_place(tmp_path):
+    source = runpy.run_path(str(ROOT / "setup.py"), run_name="imported")["source"]
+    cfg, citation = (ROOT / "setup.cfg").read_text(), (ROOT / "CITATION.cff").read_text()
+    (tmp_path / "setup.cfg").write_text(
+        cfg.replace("project_urls =", "project_urls =\n    Source = https://example.org/us/")
+    )
+    assert source(tmp_path / "setup.cfg") == "https://example.org/us"
+    assert source() == (re.search(r"^ +Source = (.*?)/?$", cfg, re.MULTILINE) or ["", ""])[1]
+    assert re.findall(r"^repository-code: (.*)", citation, re.MULTILINE) == ([source()] if source() else [])
+
+
 def test_public_names_are_seen_by_dir_help_star_imports_and_getmembers():
     assert set(tl.__all__) <= set(dir(tl))
     assert {name for name in dir(tl) if not name.startswith("__")} == {*tl.__all__, "keras"}
