@@ -3,11 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup check test test-all demo figures
+.PHONY: setup check test test-all demo figures docs dist
 
 setup:  ## a virtual environment with all that the other targets need
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -e '.[tests,lint]'
+	$(BIN)/pip install -e '.[tests,lint,docs,release]'
 
 check:  ## format, lint, imports, types; half a minute
 	$(BIN)/ruff check .
@@ -27,3 +27,9 @@ demo:  ## digits: train, prune, retrain with three techniques, a table and a fig
 RESULTS ?= runs/results.csv
 figures:  ## the paper's figures, with one's own results over them where there are any: make figures RESULTS=FILE
 	$(BIN)/python -m paper_figures $(if $(wildcard $(RESULTS)),--results=$(RESULTS)) --output_dir=figures
+
+docs:  ## the site of docs/, into site/; any broken link or page without a place fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+dist:  ## wheel and sdist, into dist/, each tried as by somebody who has nothing else
+	.ci/package

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from paper_figures.make import main
+from .make import main
 
 if __name__ == "__main__":
     sys.exit(main())

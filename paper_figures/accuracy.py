@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures import literature, select
-from paper_figures.blocks import CORE, Block
-from paper_figures.canvas import (
+from . import literature, select
+from .blocks import CORE, Block
+from .canvas import (
     Size,
     Words,
     change_axis,
@@ -22,8 +22,8 @@ from paper_figures.canvas import (
     page,
     ratio_axis,
 )
-from paper_figures.look import name
-from paper_figures.scene import Scene
+from .look import name
+from .scene import Scene
 
 PAPER_RANGE = {"pp": (-3.0, 1.0), "BLEU": (-6.0, 1.5)}  # of y (the authors' code, vision/plot/gen.py)
 _HEIGHTS: dict[Size, float] = {"print": 2.15, "wide": 3.6}

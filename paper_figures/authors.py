@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from paper_figures.check import numbers
 from tf_lottery.lookup import lookup
+
+from .check import numbers
 
 # What the authors call what (their code, vision/plot/common.py and gnmt/plot).
 TECHNIQUES: Mapping[str, str] = {

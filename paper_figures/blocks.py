@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from paper_figures.authors import TOTAL_EPOCHS, level
-from paper_figures.check import is_translation
 from tf_lottery.pruning.by_filter import SAME_SETTING
 from tf_lottery.rewinding.techniques import TECHNIQUES
+
+from .authors import TOTAL_EPOCHS, level
+from .check import is_translation
 
 Cells = npt.NDArray[np.float64]  # [technique, density, t, trial]; NaN where there is no such network
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from paper_figures.blocks import Block
+from .blocks import Block
 
 _EVERY = 300  # up to so many ways to draw, all are taken: 3 trials can be drawn in 27 ways, 4 in 256
 _DRAWS = 300

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from paper_figures.look import FAINT, INK, SOFT, line_look, name
+from .look import FAINT, INK, SOFT, line_look, name
 
 Size = Literal["print", "wide"]
 WIDTHS: dict[Size, float] = {"print": 5.5, "wide": 10.0}  # inches; the first is the text width of the paper

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures import accuracy, epochs, flops, gain, no_loss, search_cost, select, structured
-from paper_figures.blocks import Block
-from paper_figures.canvas import Size
-from paper_figures.families import FAMILIES
-from paper_figures.look import name as technique_name
-from paper_figures.look import network_name
-from paper_figures.scene import CONTROLS, Scene
 from tf_lottery.lookup import lookup
+
+from . import accuracy, epochs, flops, gain, no_loss, search_cost, select, structured
+from .blocks import Block
+from .canvas import Size
+from .families import FAMILIES
+from .look import name as technique_name
+from .look import network_name
+from .scene import CONTROLS, Scene
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

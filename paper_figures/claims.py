@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from paper_figures import literature, no_loss, select
-from paper_figures.blocks import SAFE_ZONE, Block
-from paper_figures.select import Chosen
+from . import literature, no_loss, select
+from .blocks import SAFE_ZONE, Block
+from .select import Chosen
 
 Statistic = Callable[..., float | None]  # of the block, and of the one beside it; None: not enough data
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from paper_figures import reference
-from paper_figures.blocks import Block, blocks, training_name
-from paper_figures.bootstrap import interval, shared_trials
-from paper_figures.claims import CLAIMS, Claim
+from . import reference
+from .blocks import Block, blocks, training_name
+from .bootstrap import interval, shared_trials
+from .claims import CLAIMS, Claim
 
 COLUMNS = (
     *("claim", "statement", "where", "network", "dataset", "heuristic", "schedule", "source", "training", "seed"),

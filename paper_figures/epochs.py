@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figures import literature, select
-from paper_figures.accuracy import PAPER_RANGE, spread
-from paper_figures.blocks import CORE, SAFE_ZONE, Block
-from paper_figures.canvas import (
+from . import literature, select
+from .accuracy import PAPER_RANGE, spread
+from .blocks import CORE, SAFE_ZONE, Block
+from .canvas import (
     Size,
     Words,
     change_axis,
@@ -24,8 +24,8 @@ from paper_figures.canvas import (
     legend_height,
     page,
 )
-from paper_figures.look import ZONE
-from paper_figures.scene import Scene
+from .look import ZONE
+from .scene import Scene
 
 _COLUMNS: dict[Size, int] = {"print": 4, "wide": 5}
 _HEIGHTS: dict[Size, float] = {"print": 1.0, "wide": 1.5}

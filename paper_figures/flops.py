@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figures import select
-from paper_figures.accuracy import PAPER_RANGE, spread
-from paper_figures.blocks import CORE, Block
-from paper_figures.canvas import (
+from . import select
+from .accuracy import PAPER_RANGE, spread
+from .blocks import CORE, Block
+from .canvas import (
     Size,
     Words,
     change_axis,
@@ -22,8 +22,8 @@ from paper_figures.canvas import (
     ratio_axis,
     ratio_ticks,
 )
-from paper_figures.look import INK, name
-from paper_figures.scene import Scene, core, told_trials
+from .look import INK, name
+from .scene import Scene, core, told_trials
 
 _HEIGHTS: dict[Size, float] = {"print": 2.0, "wide": 3.4}
 

@@ -9,11 +9,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from paper_figures import select
-from paper_figures.blocks import SAFE_ZONE, Block
-from paper_figures.canvas import Size, Words, page
-from paper_figures.look import INK, SOFT, name
-from paper_figures.scene import Scene, told_trials
+from . import select
+from .blocks import SAFE_ZONE, Block
+from .canvas import Size, Words, page
+from .look import INK, SOFT, name
+from .scene import Scene, told_trials
 
 PAIRS = (("weight_rewind", "fine_tune"), ("lr_rewind", "fine_tune"), ("lr_rewind", "weight_rewind"))
 _TIE = 0.1  # differences below 0.1 points are within what one trial more or less would change; they get no sign

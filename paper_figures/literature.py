@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from paper_figures.authors import dataset_of
-from paper_figures.blocks import Block
-from paper_figures.look import INK, network_name
+from .authors import dataset_of
+from .blocks import Block
+from .look import INK, network_name
 
 
 @dataclass(frozen=True, kw_only=True)

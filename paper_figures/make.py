@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""Draw the figures of the paper, check the claims of its text, and lay one's own results over the published ones.
-
-python -m paper_figures
-"""
+"""Draw the figures of the paper, check the claims of its text, and lay one's own results over the published ones."""
 
 from __future__ import annotations
 
@@ -14,23 +11,26 @@ from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
-if __name__ == "__main__":  # as a file: Python looks for modules beside it then, not beside the package
+if not __package__:  # run as a file: Python looks for modules beside it then, not beside the package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+    __package__ = "paper_figures"
 
 import pandas as pd
 
-from paper_figures import tables
-from paper_figures.blocks import Block, blocks, left_out
-from paper_figures.catalogue import Drawing, catalogue, chosen
-from paper_figures.claims_table import as_text, claims_table
-from paper_figures.families import FAMILIES
-from paper_figures.missing import gaps
-from paper_figures.page import write_page
-from paper_figures.save import FORMATS, DrawingDiedError, save_all
-from paper_figures.scene import scenes
+from tf_lottery import __version__, command_names
 from tf_lottery.lookup import lookup, nearest
 
-_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--help")
+from . import tables
+from .blocks import Block, blocks, left_out
+from .catalogue import Drawing, catalogue, chosen
+from .claims_table import as_text, claims_table
+from .families import FAMILIES
+from .missing import gaps
+from .page import write_page
+from .save import FORMATS, DrawingDiedError, save_all
+from .scene import scenes
+
+_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--version", "--help")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,8 +137,7 @@ def _listing(drawings: Sequence[Drawing]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="paper_figures", description=__doc__, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = _Parser(prog=command_names.figures(), description=__doc__, allow_abbrev=False)
     parser.add_argument("names", nargs="*", help="figures, families or networks that --list shows; default: all")
     parser.add_argument("--output_dir", default="figures", help="folder for figures, CSVs and index.html [figures]")
     parser.add_argument(
@@ -147,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--results", action="append", nargs="+", metavar="FILE",
-        help="results.csv of run_experiment.py, any number; * is expanded: --results='runs/*/results.csv'",
+        help="results.csv of an experiment, any number; * is expanded: --results='runs/*/results.csv'",
     )  # fmt: skip
     parser.add_argument(
         "--only", choices=("own", "published"), help="draw only one's own results, or the published ones"
@@ -157,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--formats", default=",".join(FORMATS), help="what to write beside SVG and CSV, with commas [%(default)s]"
     )
     parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
+    parser.add_argument("--version", action="version", version=f"tf_lottery {__version__}")
     return parser
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from paper_figures.blocks import Block
+from tf_lottery.command_names import experiment
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.results_row import training_digest
 from tf_lottery.lookup import lookup
 from tf_lottery.networks.recipes import resolve
+
+from .blocks import Block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +94,7 @@ def _command(block: Block, technique: str, densities: Sequence[float], ts: Seque
         "seed": f"{block.seed:g}" if pd.notna(block.seed) else "",
         "output_dir": block.store,
     }
-    return "python run_experiment.py " + " ".join(
-        f"--{flag}={shlex.quote(text)}" for flag, text in flags.items() if text
-    )
+    return " ".join([experiment(), *(f"--{flag}={shlex.quote(text)}" for flag, text in flags.items() if text)])
 
 
 def _changed(block: Block) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures import select
-from paper_figures.blocks import Block
-from paper_figures.canvas import Size, Words, legend, legend_height, page, ratio_axis
-from paper_figures.look import FAINT, line_look, network_name, pruning_name
-from paper_figures.scene import Scene, core
+from . import select
+from .blocks import Block
+from .canvas import Size, Words, legend, legend_height, page, ratio_axis
+from .look import FAINT, line_look, network_name, pruning_name
+from .scene import Scene, core
 
 _ROW: dict[Size, float] = {"print": 0.36, "wide": 0.42}
 

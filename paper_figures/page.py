@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper_figures.catalogue import Drawing
-from paper_figures.claims_table import shown, trainings_of
-from paper_figures.families import FAMILIES
-from paper_figures.look import dataset_name, name, network_name, pruning_name
-from paper_figures.missing import Gap
-from paper_figures.save import FORMATS
+from .catalogue import Drawing
+from .claims_table import shown, trainings_of
+from .families import FAMILIES
+from .look import dataset_name, name, network_name, pruning_name
+from .missing import Gap
+from .save import FORMATS
 
 _VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
 _PIXELS_PER_POINT = 96 / 72  # of CSS
@@ -39,7 +39,7 @@ def write_page(
     Raises:
         OSError: It cannot be written.
     """
-    parts = files("paper_figures") / "page_parts"
+    parts = files(__package__) / "page_parts"
     networks = dict.fromkeys(network for drawing in drawings for network in drawing.networks)
     techniques = dict.fromkeys(technique for drawing in drawings for technique in drawing.techniques)
     sources = dict.fromkeys(block.source for drawing in drawings for scene in drawing.scenes for block in scene.blocks)

@@ -18,12 +18,13 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures.blocks import blocks
-from paper_figures.canvas import Size
-from paper_figures.catalogue import Drawing, catalogue
-from paper_figures.look import STYLE
-from paper_figures.scene import scenes
 from tf_lottery.cores import cores
+
+from .blocks import blocks
+from .canvas import Size
+from .catalogue import Drawing, catalogue
+from .look import STYLE
+from .scene import scenes
 
 _FOR_A_PROCESS = 8  # figures: a process takes as long to start as a few take to draw
 _OF_A_RUN = ("accuracy", "controls")  # what a run draws at its end: what it takes a second to draw

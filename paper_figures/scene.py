@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from paper_figures.blocks import CORE, Block
-from paper_figures.look import dataset_name, network_name, pruning_name
+from .blocks import CORE, Block
+from .look import dataset_name, network_name, pruning_name
 
 CONTROLS = ("low_lr_weight_rewind", "reinit")  # which the paper compares with, but does not propose
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures import select
-from paper_figures.accuracy import PAPER_RANGE, spread
-from paper_figures.blocks import same_density
-from paper_figures.canvas import (
+from . import select
+from .accuracy import PAPER_RANGE, spread
+from .blocks import same_density
+from .canvas import (
     Size,
     Words,
     change_axis,
@@ -21,8 +21,8 @@ from paper_figures.canvas import (
     legend_height,
     page,
 )
-from paper_figures.epochs import held
-from paper_figures.scene import Scene, core
+from .epochs import held
+from .scene import Scene, core
 
 _PANELS = 3  # densities: mild, middle, strong
 _TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from paper_figures.blocks import SAFE_ZONE, Block, Cells
 from tf_lottery.rewinding.techniques import TECHNIQUES
+
+from .blocks import SAFE_ZONE, Block, Cells
 
 # What every figure draws, and its CSV holds.
 COLUMNS = ("network", "heuristic", "schedule", "technique", "density", "retrain_epochs", "value", "low", "high")

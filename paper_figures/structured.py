@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from paper_figures import literature
-from paper_figures.accuracy import PAPER_RANGE, accuracy_numbers, spread
-from paper_figures.blocks import CORE
-from paper_figures.canvas import (
+from . import literature
+from .accuracy import PAPER_RANGE, accuracy_numbers, spread
+from .blocks import CORE
+from .canvas import (
     Size,
     Words,
     change_axis,
@@ -21,8 +21,8 @@ from paper_figures.canvas import (
     page,
     ratio_axis,
 )
-from paper_figures.look import pruning_name
-from paper_figures.scene import Scene
+from .look import pruning_name
+from .scene import Scene
 
 _HEIGHTS: dict[Size, float] = {"print": 1.75, "wide": 2.8}
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from paper_figures import authors, reference
-from paper_figures.check import NUMBERS, TIDY, check, numbers
-from paper_figures.frame_pickle import read_pickle
 from tf_lottery.results import COLUMNS
+
+from . import authors, reference
+from .check import NUMBERS, TIDY, check, numbers
+from .frame_pickle import read_pickle
 
 _ENDINGS = (".pkl", ".pickle", ".csv", ".csv.gz", ".parquet")
 _TEXT = ("network", "dataset", "heuristic", "schedule", "technique", "recipe", "training", "environment", "stage")
@@ -62,7 +63,7 @@ def own(patterns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     for pattern in patterns:
         found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 -- of any root
         if not found:
-            raise ValueError(f"--results={pattern}: no such file. Expected the results.csv of a run_experiment.py.")
+            raise ValueError(f"--results={pattern}: no such file. Expected the results.csv of an experiment.")
         for name in found:
             path = Path(name)
             files[path / "results.csv" if path.is_dir() else path] = None
@@ -91,7 +92,7 @@ def _read(path: Path, *, theirs: bool = False) -> pd.DataFrame:
     needed = TIDY if theirs else (*TIDY, "dataset")
     if missing := [column for column in needed if column not in frame.columns]:
         raise ValueError(
-            f"{path} lacks the columns {', '.join(missing)}. Expected a results.csv of run_experiment.py, or the "
+            f"{path} lacks the columns {', '.join(missing)}. Expected the results.csv of an experiment, or the "
             "authors' tables of dense or pruned networks."
         )
     table = frame.reindex(columns=[*COLUMNS, *(column for column in frame.columns if column not in COLUMNS)])

@@ -76,4 +76,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_WHERE])
+    # What is public, for completion and documentation tools: no imports of this file.
+    return sorted({*__all__, "keras", *(name for name in globals() if name.startswith("__"))})

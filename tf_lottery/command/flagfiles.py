@@ -15,9 +15,9 @@ class FlagfileError(Exception):
 def expand(argv: Sequence[str], *, fallback: Path) -> list[str]:
     """Return the arguments with the lines of each --flagfile in its place.
 
-    A path is tried from the working directory, then from the including file's folder, then from `fallback`. In a
-    file, empty lines and those that begin with # are left out. (absl's own --flagfile takes the working directory
-    only, also inside of files.)
+    A path is tried from the working directory, then from the including file's folder, then from `fallback`, where the
+    files of its flags/ go by their names alone. The ending .flags may be left out. In a file, empty lines and those
+    that begin with # are left out. (absl's own --flagfile takes the working directory only, also inside of files.)
 
     Raises:
         FlagfileError: No such file, or files that include one another in a circle.
@@ -42,11 +42,14 @@ def _expand(arguments: Sequence[str], folders: tuple[Path, ...], within: tuple[P
 
 
 def _find(path: str, folders: tuple[Path, ...]) -> Path:
-    for folder in folders:
-        if path and (file := folder / Path(path).expanduser()).is_file():
-            return file.resolve()
-    known = [f"flags/{file.name}" for file in sorted((folders[-1] / "flags").glob("*.flags"))]
+    shipped = folders[-1] / "flags"
+    for folder in (*folders, shipped):
+        for name in (path, f"{path}.flags"):
+            if path and (file := folder / Path(name).expanduser()).is_file():
+                return file.resolve()
+    files = sorted(shipped.glob("*.flags"))
+    known = [f"flags/{file.name}" for file in files]
+    near = nearest(path, known) or nearest(path, [name for file in files for name in (file.stem, file.name)])
     raise FlagfileError(
-        f"no flagfile {path!r} in {', '.join(dict.fromkeys(map(str, folders)))}.{nearest(path, known)} "
-        f"Known: {', '.join(known)}."
+        f"no flagfile {path!r} in {', '.join(dict.fromkeys(map(str, folders)))}.{near} Known: {', '.join(known)}."
     )

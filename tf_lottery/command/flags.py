@@ -9,13 +9,16 @@ from pathlib import Path
 
 from absl import flags
 
+from tf_lottery import __version__, command_names
 from tf_lottery.command.flagfiles import FlagfileError, expand
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 FLAGS = flags.FLAGS
-_HERE = Path(__file__).resolve().parents[2]  # flagfiles are looked for here too
+# Flagfiles are looked for here too: flags/ lies inside the package when installed, and beside it in a clone.
+_PLACES = Path(__file__).resolve().parents[1:3]
+HOME = next((folder for folder in _PLACES if (folder / "flags").is_dir()), _PLACES[0])
 
 flags.DEFINE_list("strategy", ["weight_rewind"], "How the pruned network is retrained: " + ", ".join(TECHNIQUES) + ".")
 flags.DEFINE_list(
@@ -57,17 +60,18 @@ flags.DEFINE_string(
 flags.DEFINE_float("checkpoint_seconds", 10.0, "A killed run loses at most so much work, and the epoch under way.")
 flags.DEFINE_bool("retry_failed", False, "Do stages again that failed, such as trainings that diverged.")
 flags.DEFINE_bool("dry_run", False, "Print the stages, which are done, and what the others cost; run nothing.")
-flags.DEFINE_bool("list", False, "Print all networks, datasets, recipes, heuristics and strategies.")
+flags.DEFINE_bool("list", False, "Print all networks, datasets, recipes, heuristics, strategies and flagfiles.")
+flags.DEFINE_bool("version", False, "Print the version.")
 
-_TITLE = """\
-Train, prune, retrain and compare: one experiment of "Comparing Rewinding and Fine-tuning in Neural Network Pruning".
-
-python run_experiment.py --strategy=weight_rewind"""
+_TITLE = (
+    'Train, prune, retrain and compare: "Comparing Rewinding and Fine-tuning in Neural Network Pruning" (ICLR 2020).'
+)
 _SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
     "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "precision"),
     "where": ("output_dir", "data_dir", "download"),
-    "how to run": ("executor", "workers", "jit", "input", "checkpoint_seconds", "retry_failed", "dry_run", "list"),
+    "how to run": ("executor", "workers", "jit", "input", "checkpoint_seconds", "retry_failed", "dry_run"),
+    "what there is": ("list", "version"),
 }
 _HELP_FLAGS = {"--help", "-help", "-h", "--helpshort", "-helpshort", "--helpfull", "-helpfull", "-?"}
 
@@ -78,19 +82,23 @@ def parse(argv: Sequence[str]) -> list[str]:
         print(_help())
         sys.exit(0)
     try:
-        return list(FLAGS(expand(argv, fallback=_HERE)))
+        rest = list(FLAGS(expand(argv, fallback=HOME)))
     except (flags.Error, FlagfileError) as error:
         sys.exit(complain(f"{error} See --help.", status=2))
+    if FLAGS.version:
+        print(f"tf_lottery {__version__}")
+        sys.exit(0)
+    return rest
 
 
 def complain(message: object, *, status: int) -> int:
     """Say on stderr what is wrong, and return the exit status."""
-    print(f"run_experiment: {message}", file=sys.stderr)
+    print(f"{command_names.program()}: {message}", file=sys.stderr)
     return status
 
 
 def _help() -> str:
-    lines = [_TITLE, ""]
+    lines = [_TITLE, "", f"{command_names.experiment()} --strategy=weight_rewind", ""]
     for section, names in _SECTIONS.items():
         lines.append(section)
         for name in names:
@@ -102,6 +110,7 @@ def _help() -> str:
             lines.append(f"  --{name:20}{text.lstrip()}")
         lines.append("")
     lines.append(
-        "--flagfile=FILE reads flags from a file; a later flag replaces it. Lists take commas: --density=0.5,0.2"
+        "--flagfile=FILE reads flags from a file, or from one that ships (--list has them); a later flag replaces it.\n"
+        "Lists take commas: --density=0.5,0.2"
     )
     return "\n".join(lines)

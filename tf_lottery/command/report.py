@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_lottery.command.asked import SCHEDULES
+from tf_lottery.command.flags import HOME
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.cost import epochs_of, estimated_seconds
 from tf_lottery.experiments.executors.registry import EXECUTORS
@@ -29,8 +30,7 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
         print(tables.summary(ours).to_string(index=False), flush=True)
     write_text(root / "results.csv", tables.to_csv(tables.table(store.results(results))))
     # These import Matplotlib: another half, after the table stands there.
-    from paper_figures.save import save_figures
-    from paper_figures.tensorboard import log_figures
+    from tf_lottery.command.figures import log_figures, save_figures
 
     figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
     logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
@@ -94,12 +94,19 @@ def listing() -> str:
             for name, recipe in RECIPES.items()
         },
         "executors": dict.fromkeys(EXECUTORS, ""),
+        "flagfiles": {file.stem: _about(file) for file in sorted((HOME / "flags").glob("*.flags"))},
     }
     lines = []
     for section, rows in sections.items():
         lines.append(section)
-        lines += [f"  {name:22}{meaning}".rstrip() for name, meaning in rows.items()]
+        width = max(21, *map(len, rows))
+        lines += [f"  {name:{width}} {meaning}".rstrip() for name, meaning in rows.items()]
     return "\n".join(lines)
+
+
+def _about(flagfile: Path) -> str:
+    """Return the first line of a flagfile, which says what it is."""
+    return flagfile.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def results_of(stages: Sequence[Stage], store: Store) -> dict[str, dict[str, Any]]:
