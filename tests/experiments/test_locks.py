@@ -8,17 +8,25 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tf_lottery.experiments.locks import Locks
+from tf_lottery.experiments.locks import Locks, present
 from tf_lottery.experiments.store import Store, StoreError
 from tf_lottery.experiments.waiting import Patience
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "digits/lenet_300_100/trial_1/dense-00000000"
-CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
+CONTAINER = [
+    "unshare",
+    *([] if os.geteuid() == 0 else ["--map-root-user"]),
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
 CONTAINER += [sys.executable, "-c"]
 
 
@@ -100,6 +108,14 @@ def test_processes_of_one_number_write_the_same_files_without_harm(tmp_path):
         assert writer.returncode == 0, err
     assert (tmp_path / "result.json").read_text() in ("a" * 100, "b" * 100)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "state.safetensors"]
+
+
+def test_a_command_is_told_from_others_by_host_container_and_number():
+    me = present()
+    assert me.is_of_this_command
+    assert replace(me, process=me.process + 1, since=0.0).is_of_this_command  # a worker of it
+    for other in ({"host": "elsewhere"}, {"namespace": "pid:[1]"}, {"command": me.command + 1}):
+        assert not replace(me, **other).is_of_this_command
 
 
 def test_what_a_killed_holder_wrote_of_itself_is_not_believed(tmp_path, monkeypatch, caplog):

@@ -268,7 +268,7 @@ def _hold(root, name, held, done):
 def test_a_stage_is_claimed_by_one_process_and_free_when_that_dies(store):
     context = multiprocessing.get_context("spawn")
     held, done = context.Queue(), context.Queue()
-    other = context.Process(target=_hold, args=(store.root, NAME, held, done))
+    other = context.Process(target=_hold, args=(store.root, NAME, held, done), daemon=True)
     other.start()
     assert held.get(timeout=60) is True
     with store.claim(NAME) as mine:

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -206,6 +207,31 @@ def test_after_some_seconds_it_is_told_once_who_works_on_what_is_waited_for(
         ]
     else:
         assert told == []
+
+
+def test_the_seconds_of_waiting_begin_when_there_is_nothing_else_to_do(tmp_path, measured, monkeypatch, caplog):
+    now, told_at = [0.0], []
+    monkeypatch.setattr("tf_lottery.experiments.waiting.time", SimpleNamespace(monotonic=lambda: now[0]))
+    store, other = Store(tmp_path), Runs(Store(tmp_path), measured)
+    runs, claim = Runs(store, measured), Store(tmp_path).claim(C.name)
+    claim.__enter__()
+    (path,) = (tmp_path / "locks").glob("*.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "elsewhere"}))
+
+    def run(stage):
+        runs(stage)
+        now[0] += 60
+
+    def wait(seconds):
+        now[0] += 1
+        if caplog.records and not told_at:
+            told_at.append(now[0] - 180)
+            other(next(stage for stage in STAGES if stage.name == C.name))
+            claim.__exit__(None, None, None)
+
+    work(STAGES, store, run, nothing, wait)
+    assert len(runs.ran) == 3
+    assert told_at == [11]  # ten seconds after the last of three stages ended, and a look
 
 
 def test_what_is_no_stage_is_out_of_the_way_before_one_runs_and_litter_is_swept(tmp_path, measured, caplog):
