@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
+import secrets
 import signal
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,21 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def save_figures(table: pd.DataFrame, folder: Path) -> list[Path]:
+def save_figures(table: pd.DataFrame, folder: Path, *, among: pd.DataFrame | None = None) -> list[Path]:
     """Draw accuracy against compression for all results of a run, and return the PNG files.
+
+    Args:
+        table: What the run asked for.
+        folder: Where the figures of all runs on a store are.
+        among: Every result of that store: where it has several trainings of a network, or seeds, names of files say
+            which, so that one run's do not take the place of another's.
 
     Raises:
         OSError: The folder cannot be written.
     """
-    drawings = catalogue(scenes(blocks(table.assign(source="own"))))
+    every = blocks((table if among is None else among).assign(source="own"))
+    drawn = scenes(blocks(table.assign(source="own")))
+    drawings = catalogue([replace(scene, training=scene.front.told_apart(every)) for scene in drawn])
     formats = ("png", "svg", "pdf")
     return [save(drawing, folder, formats) for drawing in drawings if drawing.family in _OF_A_RUN]
 
@@ -103,7 +112,7 @@ def _leave_interrupts_to_the_parent() -> None:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a path beside this one to write to, and put what was written in its place: nobody sees half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # random: in containers processes count from 1
     try:
         yield beside
         beside.replace(path)

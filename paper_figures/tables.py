@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import glob
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from tf_lottery.results import COLUMNS
+from tf_lottery.results import COLUMNS, TEXT, lettered
 
 from . import authors, reference
 from .check import NUMBERS, TIDY, check, numbers
 from .frame_pickle import read_pickle
 
 _ENDINGS = (".pkl", ".pickle", ".csv", ".csv.gz", ".parquet")
-_TEXT = ("network", "dataset", "heuristic", "schedule", "technique", "recipe", "training", "environment", "stage")
 _DENSE_KEY = ["network", "dataset", "training", "seed"]
 _KEY = [*_DENSE_KEY, "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial"]
 _VALUES = ["test_accuracy", "validation_accuracy"]
@@ -96,10 +95,11 @@ def _read(path: Path, *, theirs: bool = False) -> pd.DataFrame:
             "authors' tables of dense or pruned networks."
         )
     table = frame.reindex(columns=[*COLUMNS, *(column for column in frame.columns if column not in COLUMNS)])
-    for column in _TEXT:
+    for column in TEXT:
         table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
     if theirs:
         table["dataset"] = table.dataset.where(table.dataset != "", table.network.map(authors.dataset_of))
+    table = lettered(table)
     try:
         for column in NUMBERS:
             table[column] = numbers(column, table[column])
@@ -117,18 +117,18 @@ def _raw(path: Path) -> pd.DataFrame:
     try:
         if start == b"PAR1":
             return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError, EOFError, zlib.error) as error:
         raise ValueError(
             f"{path} is no table that can be read ({str(error).strip()}). Expected CSV, Parquet or a pickle."
         ) from error
 
 
-def _joined(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[pd.DataFrame, list[str]]:
+def _joined(tables: Sequence[tuple[Path, pd.DataFrame]]) -> tuple[pd.DataFrame, list[str]]:
     """Return the tables as one; of rows for one and the same network, the first file's stand.
 
     Raises:
-        ValueError: One file has different accuracies for one network.
+        ValueError: One file has different accuracies for one network, or networks were trained on different data.
     """
     notes: list[str] = []
     joined = pd.DataFrame(columns=[*COLUMNS])
@@ -147,7 +147,24 @@ def _joined(tables: Iterable[tuple[Path, pd.DataFrame]]) -> tuple[pd.DataFrame, 
             differ = f"; {others} of them have other accuracies here, and the first file's stand" if others else ""
             notes.append(f"{path}: {int(repeated.sum())} rows are in files before it, and are left out{differ}")
         joined = pd.concat([joined, rows[~repeated]], ignore_index=True) if len(joined) else rows
+    _check_one_data(joined, [str(path) for path, _ in tables])
     return joined, notes
+
+
+def _check_one_data(table: pd.DataFrame, files: Sequence[str]) -> None:
+    """Check that networks that are compared with the same dense ones were trained on the same data.
+
+    Raises:
+        ValueError: They were not; the digests are in the message.
+    """
+    told = table[table.data != ""]
+    for _, rows in told.groupby(_keys(told, _DENSE_KEY)):
+        if len(digests := rows.data.drop_duplicates()) > 1:
+            first = rows.iloc[0]
+            raise ValueError(
+                f"{', '.join(files)}: {first.network} on {first.dataset} was trained on different data, or on the same "
+                f"in different orders (column data: {', '.join(digests)}). Expected one digest: leave out one of them."
+            )
 
 
 def _keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.MultiIndex:

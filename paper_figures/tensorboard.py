@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_NAME = "events.out.tfevents.0000000000.figures"  # TensorBoard looks for the first three words
+from paper_figures.save import whole
+
+_NAME = "events.out.tfevents.0000000000."  # TensorBoard looks for the first three words
 
 
-def log_figures(pngs: Sequence[Path], folder: Path) -> Path:
-    """Write the pictures as one event file in a run of their own, in place of what an earlier call wrote there.
+def log_figures(pngs: Sequence[Path], folder: Path) -> None:
+    """Write the pictures as events of a run of their own, each in place of what an earlier call wrote of that figure.
 
     Args:
         pngs: Figures; a picture's tag is its file's name.
@@ -30,17 +31,16 @@ def log_figures(pngs: Sequence[Path], folder: Path) -> Path:
     summary: Any = summary_pb2
     run = folder / "figures"
     run.mkdir(parents=True, exist_ok=True)
-    beside = run / f".{_NAME}.{os.getpid()}"  # another command on the same store may write its own
-    with beside.open("wb") as file:
-        writer: Any = RecordWriter(file)
-        writer.write(event.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
-        for png in pngs:
-            content = png.read_bytes()
+    (run / f"{_NAME}figures").unlink(missing_ok=True)  # an older version's: all figures in one
+    for png in pngs:
+        content = png.read_bytes()
+        # Another command on the same store may write its own.
+        with whole(run / f"{_NAME}{png.stem}") as path, path.open("wb") as file:
+            writer: Any = RecordWriter(file)
+            writer.write(event.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
             width, height = struct.unpack(">II", content[16:24])  # a PNG's header
             picture = summary.Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
             value = summary.Summary.Value(tag=f"figures/{png.stem}", image=picture)
             told = event.Event(wall_time=time.time(), step=0, summary=summary.Summary(value=[value]))
             writer.write(told.SerializeToString())
-        writer.flush()
-    beside.replace(run / _NAME)
-    return run / _NAME
+            writer.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +43,7 @@ def write(path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[
     # One entry: safetensors writes several in any order, and equal checkpoints must be equal files.
     header = {"tf_lottery": json.dumps({"metadata": text, "sha256": _digest(whole, text)})}
     content = safetensors.numpy.save(whole, metadata=header)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # random: in containers processes count from 1
     try:
         with beside.open("wb") as file:
             file.write(content)

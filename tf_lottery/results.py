@@ -12,9 +12,10 @@ COLUMNS = (
     *("network", "dataset", "heuristic", "schedule", "technique", "density", "retrain_epochs", "trial"),
     *("test_accuracy", "validation_accuracy", "flops", "search_cost"),
     *("test_loss", "validation_loss", "dense_flops", "kept_weights", "prunable_weights", "epochs", "recipe"),
-    *("training", "seed", "environment", "stage"),
+    *("training", "seed", "environment", "data", "stage"),
 )
-_TEXT = (
+_DIGESTS = {"training": "t", "environment": "e", "data": "d"}  # column: the letter that its digests begin with
+TEXT = (  # columns
     "network",
     "dataset",
     "heuristic",
@@ -23,6 +24,7 @@ _TEXT = (
     "recipe",
     "training",
     "environment",
+    "data",
     "stage",
 )
 
@@ -32,8 +34,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
     The order is by columns, so that equal stores give equal files.
     """
-    done = [dict(row) for row in rows if row.get("status") == "done"]
-    frame = pd.DataFrame(done).reindex(columns=list(COLUMNS))
+    done = [
+        {"data": row.get("environment_record", {}).get("data", ""), **row}
+        for row in rows
+        if row.get("status") == "done"
+    ]
+    frame = lettered(pd.DataFrame(done).reindex(columns=list(COLUMNS)))
     order = [
         "network",
         "dataset",
@@ -59,10 +65,25 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: A column is missing.
     """
-    frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={"flops": [""]})
+    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values={"flops": [""]})
+    if "data" not in frame:  # a table of an older version
+        frame["data"] = ""
     if missing := [column for column in COLUMNS if column not in frame.columns]:
         raise ValueError(f"{path} lacks the columns {', '.join(missing)}. Expected a results.csv of tf_lottery.")
-    return frame
+    return lettered(frame[[*COLUMNS, *(column for column in frame if column not in COLUMNS)]])
+
+
+def lettered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a letter before each digest, which older tables and results lack.
+
+    Eight hexadecimal digits alone may read as a number: 1204e698 is infinity to pandas and to spreadsheets.
+    """
+    digests = {
+        column: frame[column].replace(r"^([0-9a-f]{8})$", rf"{letter}\1", regex=True)
+        for column, letter in _DIGESTS.items()
+        if column in frame
+    }
+    return frame.assign(**digests)
 
 
 def with_change(frame: pd.DataFrame) -> pd.DataFrame:

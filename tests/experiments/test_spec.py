@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tf_lottery.experiments.grid import Grid, levels
 from tf_lottery.experiments.plan import plan, rewind_step
+from tf_lottery.experiments.results_row import identity
 from tf_lottery.experiments.spec import RetrainSpec, TrainSpec
 from tf_lottery.networks.recipes import Training, resolve
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -63,6 +64,24 @@ def test_the_parents_are_in_the_name():
     json.dumps(chain.to_json(), allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("technique", "one_level"),
+    [("fine_tune", 10), ("weight_rewind", 10), ("lr_rewind", 10), ("low_lr_weight_rewind", 10), ("reinit", 40)],
+)
+def test_the_search_cost_is_every_epoch_of_retraining_and_a_fresh_network_s_whole_recipe_is_among_them(
+    technique, one_level
+):
+    assert technique in TECHNIQUES
+    first = retrain(technique=technique, retrain_epochs=10, density=0.8, schedule="iterative")
+    second = retrain(parent=first, technique=technique, retrain_epochs=10, density=0.64, schedule="iterative")
+    assert (DENSE.epochs, DENSE.search_cost) == (30, 0)
+    assert (first.epochs, second.epochs) == (one_level, one_level)
+    assert (first.search_cost, second.search_cost) == (one_level, 2 * one_level)
+    rows = [identity(spec) for spec in (DENSE, first, second)]
+    assert [row["search_cost"] for row in rows] == [0, one_level, 2 * one_level]
+    assert [row["epochs"] for row in rows] == [30, one_level, one_level]
+
+
 def test_densities_that_differ_in_the_last_bit_are_one():
     assert retrain(density=0.8**3).name == retrain(density=0.512).name
     assert retrain(density=0.8 * 0.8).name == retrain(density=0.64).name
@@ -71,9 +90,12 @@ def test_densities_that_differ_in_the_last_bit_are_one():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"density": 0}, "density 0.0"),
-        ({"density": 1.2}, "density 1.2"),
-        ({"retrain_epochs": 31}, "at most T = 30"),
+        ({"density": 0}, "--density=0: expected 1e-10 to 1"),
+        ({"density": 1e-12}, "--density=1e-12: expected 1e-10 to 1; ten decimals of it count"),
+        ({"density": 1.2}, "--density=1.2: expected"),
+        ({"density": float("nan")}, "--density=nan: expected"),
+        ({"retrain_epochs": 31}, "--retrain_epochs=31: expected 1e-06 to T = 30"),
+        ({"retrain_epochs": 1e-8}, "--retrain_epochs=1e-08: expected 1e-06 to T = 30"),
     ],
 )
 def test_a_spec_that_cannot_be_is_refused(changes, message):

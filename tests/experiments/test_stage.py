@@ -1,7 +1,18 @@
 """Stages in one process, one after the other."""
 
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from tf_lottery import checkpoint
+from tf_lottery.datasets import known
+from tf_lottery.datasets.dataset import Found, Split
+from tf_lottery.experiments.environments import OtherDataError
 from tf_lottery.experiments.executors.executor import Execution
+from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.grid import Grid
+from tf_lottery.experiments.keepers import going_path
 from tf_lottery.experiments.plan import plan
 from tf_lottery.experiments.stage import StageRunner
 from tf_lottery.experiments.store import Store
@@ -9,11 +20,11 @@ from tf_lottery.networks.recipes import resolve
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 
-def grid(epochs, trials):
+def grid(epochs, trials, techniques=tuple(TECHNIQUES), heuristics=("global_magnitude", "random")):
     training = resolve("lenet_digits", examples=1297, epochs=epochs)
     return Grid(
-        network="lenet_300_100_x0.1", dataset="digits", training=training, heuristics=("global_magnitude", "random"),
-        schedule="iterative", techniques=tuple(TECHNIQUES), densities=(0.64,), retrain_epochs=(1,), trials=trials,
+        network="lenet_300_100_x0.1", dataset="digits", training=training, heuristics=heuristics,
+        schedule="iterative", techniques=techniques, densities=(0.64,), retrain_epochs=(1,), trials=trials,
         seed=0,
     )  # fmt: skip
 
@@ -27,3 +38,193 @@ def test_every_technique_level_trial_and_length_runs_on_one_trace(tmp_path):
         runner.run(stage)
         assert store.result(stage.name)["status"] == "done"
     assert runner.engine(stages[0].spec.dense).traces == (1, 1)
+
+
+class StoppedError(Exception):
+    pass
+
+
+class Stop:
+    """Ends a stage as a kill does, after an epoch."""
+
+    on = False
+
+    def __call__(self, *_):
+        if self.on:
+            raise StoppedError
+
+
+@pytest.fixture(scope="module")
+def stages():
+    return plan(grid(2, 1, ("weight_rewind",), ("global_magnitude",)).specs())  # dense, two levels
+
+
+@pytest.fixture(scope="module")
+def stop():
+    return Stop()
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory, stages, stop):
+    """A runner with an engine; its store is each test's own."""
+    runner = StageRunner(Store(tmp_path_factory.mktemp("runs")), Execution(checkpoint_seconds=0.0), stop)
+    for stage in stages:
+        runner.run(stage)
+    return runner
+
+
+@pytest.fixture
+def store(runner, tmp_path, monkeypatch):
+    """A finished store of the test's own, which the runner works on."""
+    root = tmp_path / "runs"
+    shutil.copytree(runner._store.root, root)
+    monkeypatch.setattr(runner, "_store", Store(root))
+    return runner._store
+
+
+@pytest.fixture
+def interrupted(store, runner, stages, stop):
+    """The same, where the dense network is still half trained, and the others are not begun."""
+    shutil.rmtree(store.stages)
+    stop.on = True
+    try:
+        with pytest.raises(StoppedError):
+            runner.run(stages[0])
+    finally:
+        stop.on = False
+    assert going_path(store.partial(stages[0].name)).exists()
+    return store
+
+
+def go_on(store, runner, stages):
+    return work(stages, store, runner.run, lambda *_: None)
+
+
+def bytes_of(store):
+    return {path.relative_to(store.root): path.read_bytes() for path in store.stages.glob("[!.]*/*/*/[!.]*/final.*")}
+
+
+@pytest.fixture
+def other_data(monkeypatch):
+    """The digits in another order: the same data set, and other data."""
+    row = known.DATASETS["digits"]
+    train, held_out = row.find(row, ())()
+    turned = Split(train.images[::-1], train.labels[::-1]), held_out
+    other = replace(row, find=lambda *_: Found(where="elsewhere", read=lambda: turned))
+    monkeypatch.setitem(known.DATASETS, "digits", other)
+    return row.split(turned).digest
+
+
+def untouched(store):
+    return {path: path.read_bytes() for path in store.stages.glob("**/*") if path.is_file()}
+
+
+def test_other_data_are_refused_where_a_store_has_results_and_where_a_parent_has_others(
+    store, stages, other_data, tmp_path, monkeypatch
+):
+    ours = store.result(stages[0].name)["environment_record"]["data"]
+    other = StageRunner(store, Execution(), lambda *_: None)
+    before = untouched(store)
+    with pytest.raises(OtherDataError, match=rf"other data \(digest {ours}\) than are here \(digest {other_data}\)"):
+        other.engine(stages[0].spec)  # for a new trial, say
+    # Its engine is there, and then somebody else's stages come.
+    monkeypatch.setattr(other, "_store", Store(tmp_path / "empty"))
+    other.engine(stages[0].spec)
+    monkeypatch.setattr(other, "_store", store)
+    for stage in stages[1:]:
+        with pytest.raises(OtherDataError, match=f"^{stage.parents[0]} was made from other data"):
+            other.run(replace(stage, spec=replace(stage.spec, retrain_epochs=2)))
+        shutil.rmtree(store.partial(replace(stage.spec, retrain_epochs=2).name))
+    assert untouched(store) == before
+    assert not list(store.stages.glob("**/*.partial"))
+
+
+def test_a_stage_does_not_go_on_with_other_data(interrupted, runner, stages, other_data):
+    path = interrupted.partial(stages[0].name)
+    before = going_path(path).read_bytes()
+    ours = checkpoint.read(going_path(path))[1]["environment"]["data"]
+    with pytest.raises(OtherDataError) as error:
+        StageRunner(interrupted, Execution(), lambda *_: None).run(stages[0])
+    assert str(error.value).startswith(f"what {path} goes on from was made from other data (digest {ours}) than are")
+    assert f"(digest {other_data})" in str(error.value)
+    assert going_path(path).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda record: {name: record[name] for name in ("data", "device", "jit", "numpy", "threads")}, ""),
+        (lambda record: record | {"threads": 99}, "another environment than it goes on in (threads: 99, {threads})"),
+    ],
+    ids=["a record of an older version", "another number of threads"],
+)
+def test_a_stage_goes_on_in_an_environment_of_an_older_version_and_says_only_what_differs(
+    interrupted, runner, stages, caplog, change, told
+):
+    path = going_path(interrupted.partial(stages[0].name))
+    arrays, metadata = checkpoint.read(path)
+    here = metadata["environment"]
+    checkpoint.write(path, arrays, metadata | {"environment": change(here)})
+    runner.run(stages[0])
+    assert interrupted.is_done(stages[0].name)
+    assert (told.format(**here) in caplog.text) if told else ("another environment" not in caplog.text)
+
+
+def test_a_copy_that_was_cut_is_set_aside_before_anything_trains_and_ends_with_the_same_bytes(
+    store, runner, stages, caplog
+):
+    """As an interrupted rsync leaves it, in the order of names: without results, points or the last checkpoint."""
+    whole = bytes_of(store)
+    for stage in stages:
+        (store.folder(stage.name) / "result.json").unlink()
+    (store.folder(stages[1].name) / "final.safetensors").unlink()
+    shutil.rmtree(store.folder(stages[0].name) / "points")
+    ran = []
+    results = work(stages, store, lambda stage: (ran.append(stage.name), runner.run(stage)), lambda *_: None)
+    assert ran == [stage.name for stage in stages]  # each once
+    assert [result["status"] for result in results.values()] == ["done"] * 3
+    assert bytes_of(store) == whole
+    assert caplog.text.count("has no result.json: it is no whole stage. Set aside as") == 3
+
+
+def test_a_lost_checkpoint_a_foreign_one_and_lost_or_foreign_points_are_made_again(store, runner, stages, caplog):
+    whole = bytes_of(store)
+    dense, first, second = (store.folder(stage.name) for stage in stages)
+    (point,) = (dense / "points").iterdir()
+    kept = point.read_bytes()
+    shutil.rmtree(second)
+    shutil.copy(dense / "final.safetensors", first / "final.safetensors")
+    checkpoint.write(point, checkpoint.read(point)[0], {"step": 1})
+    go_on(store, runner, stages)
+    assert bytes_of(store) == whole
+    assert point.read_bytes() == kept
+    assert f"{first}/final.safetensors is of another stage, {stages[0].name}. Set aside" in caplog.text
+    assert f"{point} is of step 1. It is made again" in caplog.text
+    caplog.clear()
+    shutil.rmtree(second)
+    (first / "final.safetensors").unlink()
+    shutil.rmtree(dense / "points")
+    go_on(store, runner, stages)
+    assert bytes_of(store) == whole
+    assert f"{first}/final.safetensors is missing. Set aside" in caplog.text
+    assert point.read_bytes() == kept
+
+
+def test_the_beginning_of_another_stage_is_not_gone_on_from(interrupted, runner, stages, caplog):
+    """As a copied and renamed folder: its checkpoint is whole, and another stage's."""
+    (_, other, *_) = plan(grid(2, 2, ("weight_rewind",), ("global_magnitude",)).specs())[::3]
+    assert other.name != stages[0].name
+    interrupted.partial(other.name).parent.mkdir()
+    shutil.copytree(interrupted.partial(stages[0].name), interrupted.partial(other.name))
+    runner.run(other)
+    assert "is the beginning of another stage. Set aside" in caplog.text
+    assert interrupted.result(other.name)["stage"] == other.name
+    interrupted.make_room(other.name)
+    assert interrupted.is_done(other.name)
+
+
+def test_a_density_that_leaves_a_layer_empty_says_how_many_weights_there_are(store, runner, stages, caplog):
+    stage = replace(stages[1], spec=replace(stages[1].spec, density=1e-9))
+    runner.run(stage)
+    total = store.result(stages[0].name)["prunable_weights"]
+    assert f"; 1 of {total} weights are kept" in caplog.text

@@ -126,6 +126,26 @@ def test_rows_that_contradict_each_other_are_told_or_refused(row, tmp_path):
         tables.own([str(tmp_path / "both.csv")])
 
 
+def test_networks_that_are_compared_were_trained_on_the_same_data(row, tmp_path):
+    older = results.table([row("dense"), row()]).drop(columns="data").assign(training="1204e698")
+    tables_of = {"old": older}
+    for name, digest in (("one", "0a1b2c3d"), ("same", "0a1b2c3d"), ("other", "1204e698")):
+        record = {"environment_record": {"data": digest}, "training": "t1204e698"}
+        tables_of[name] = results.table([row("dense", trial=2, **record), row(trial=2 + len(tables_of), **record)])
+    tables_of["another training"] = tables_of["other"].assign(training="tother")
+    for name, table in tables_of.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+
+    def read(*names):
+        return tables.own([str(tmp_path / f"{name}.csv") for name in names])[0]
+
+    assert set(read("old", "one", "same").training) == {"t1204e698"}
+    assert len(read("one", "another training")) == 4
+    with pytest.raises(ValueError, match=r"one.csv, .*other.csv: net on data was trained on different data, or on the "
+                       r"same in different orders \(column data: d0a1b2c3d, d1204e698\). Expected one"):  # fmt: skip
+        read("one", "other")
+
+
 def test_an_own_table_must_say_of_which_dataset_and_a_length_that_is_guessed_is_told(row, tmp_path):
     table = results.table([row("dense"), row()])
     table.drop(columns="dataset").to_csv(tmp_path / "results.csv", index=False)

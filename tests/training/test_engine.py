@@ -14,7 +14,7 @@ from tf_lottery.networks.registry import find
 from tf_lottery.pruning.prune import masks, prune
 from tf_lottery.rewinding.schedules import Staircase
 from tf_lottery.training import batches, inputs
-from tf_lottery.training.engine import DivergedError, Engine
+from tf_lottery.training.engine import DivergedError, Engine, _Watch
 from tf_lottery.training.order import positions
 from tf_lottery.training.randomness import Draws
 
@@ -250,6 +250,14 @@ def test_a_training_that_diverges_says_where_and_what_to_try():
         train(engine, training)
 
 
+@pytest.mark.parametrize(("rate", "told"), [(1e38, "0.1"), (np.inf, "0.1"), (0.5, "0.05")])
+def test_the_rate_to_try_instead_is_a_tenth_and_at_most_the_greatest_of_a_recipe(rate, told):
+    """Never one that float32 does not hold, or a nineteenth power of ten."""
+    watch = _Watch(SimpleNamespace(diverged_at=2), (0, 5), np.full(5, rate, np.float32))
+    with pytest.raises(DivergedError, match=rf"at step 2 .*, such as {told}, or a larger"):
+        watch.on_train_batch_end(0)
+
+
 def test_fresh_states_are_the_same_for_the_same_draws_and_under_the_mask():
     engine, _, _ = make("resnet8_x0.25", (8, 8, 3))
     engine.put_fresh_state(DRAWS, keep_masks=False)
@@ -273,6 +281,7 @@ def test_fresh_states_are_the_same_for_the_same_draws_and_under_the_mask():
 def test_the_data_and_the_machine_are_in_the_environment_record():
     engine, _, _ = make("lenet_300_100_x0.1", (6, 6, 1))
     record = engine.environment()
-    assert {"data", "device", "jit", "numpy", "onednn", "tensorflow", "threads"} == set(record)
+    named = {"data", "device", "instructions", "jit", "numpy", "onednn", "tensorflow", "threads", "variables"}
+    assert named == set(record)
     assert record["jit"] is True
     assert make("resnet8_x0.25", (8, 8, 3))[0].environment()["jit"] is bool(tf.config.list_physical_devices("GPU"))

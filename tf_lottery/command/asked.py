@@ -42,8 +42,8 @@ def grids() -> list[Grid]:
     for flag, least in (("trials", 1), ("seed", 0), ("epochs", 1), ("batch_size", 1)):
         if FLAGS[flag].value is not None and FLAGS[flag].value < least:
             raise UsageError(f"--{flag}={FLAGS[flag].value}: expected {least} or more.")
-    if FLAGS.learning_rate is not None and not 0 < FLAGS.learning_rate < float("inf"):
-        raise UsageError(f"--learning_rate={FLAGS.learning_rate}: expected a finite number above 0.")
+    if FLAGS.learning_rate is not None and not 1e-36 <= FLAGS.learning_rate <= 1e38:
+        raise UsageError(f"--learning_rate={FLAGS.learning_rate}: expected 1e-36 to 1e38, what float32 can hold.")
     lookup("precision", dict.fromkeys(PRECISIONS), FLAGS.precision)
     training = resolve(
         FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
@@ -108,14 +108,16 @@ def _densities(name: str) -> tuple[float, ...]:
 
 
 def _numbers(flag: str, greatest: float) -> tuple[float, ...]:
-    numbers = []
+    numbers, decimals = [], {"density": 10, "retrain_epochs": 6}[flag]  # that count in a spec
     for text in FLAGS[flag].value or ():
         try:
             number = float(text)
         except ValueError:
             number = float("nan")
-        if not 0 < number <= greatest:
+        if not 0 < round(number, decimals) <= greatest:
             bound = "the T epochs of the dense training" if flag == "retrain_epochs" else "all weights"
-            raise UsageError(f"--{flag}={text}: expected a number above 0, at most {greatest:g} ({bound}).")
+            raise UsageError(
+                f"--{flag}={text}: expected a number above 0, at most {greatest:g} ({bound}), to {decimals} decimals."
+            )
         numbers.append(number)
     return tuple(dict.fromkeys(numbers))

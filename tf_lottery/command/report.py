@@ -11,6 +11,7 @@ from tf_lottery.command.asked import SCHEDULES
 from tf_lottery.command.flags import HOME
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.cost import epochs_of, estimated_seconds
+from tf_lottery.experiments.environments import check_one_data, differences
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.progress import duration
@@ -25,14 +26,17 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
     """Print the table and where everything is, write results.csv and figures, and return the exit status."""
     from tf_lottery import results as tables  # imports pandas: half a second
 
+    everything = store.results(results)
+    check_one_data(everything)
     ours = tables.table(results[stage.name] for stage in stages)
     if len(ours):
         print(tables.summary(ours).to_string(index=False), flush=True)
-    write_text(root / "results.csv", tables.to_csv(tables.table(store.results(results))))
+    every = tables.table(everything)
+    write_text(root / "results.csv", tables.to_csv(every))
     # These import Matplotlib: another half, after the table stands there.
     from tf_lottery.command.figures import log_figures, save_figures
 
-    figures = save_figures(ours, root / "figures") if (ours.technique != "dense").any() else []
+    figures = save_figures(ours, root / "figures", among=every) if (ours.technique != "dense").any() else []
     logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
     if figures:
         log_figures(figures, next(iter(logs)) if len(logs) == 1 else store.stages)
@@ -42,10 +46,10 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
     for figure in figures:
         print(f"figure       {figure} (and .svg, .csv)")
     print(f"TensorBoard  {command} --logdir {logs.pop() if len(logs) == 1 else store.stages}")
-    if ours.environment.nunique() > 1:
+    if differ := differences(result.get("environment_record", {}) for result in results.values()):
         print(
             "\nThe rows were made in several environments (column environment; each stage's result.json says which): "
-            "their last digits may differ by it.",
+            f"their last digits may differ by it. {differ}.",
             file=sys.stderr,
         )
     failed = {name: result for name, result in results.items() if result["status"] == "failed"}

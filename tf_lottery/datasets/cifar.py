@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Parts, Read, Split
+from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Found, Parts, Split
 from tf_lottery.datasets.places import subfolders
 
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -69,14 +69,16 @@ _LAYOUTS: tuple[tuple[str, str, str, Decode], ...] = (
 )
 
 
-def _find(dataset: Dataset, places: Sequence[Path]) -> Read | None:
+def _find(dataset: Dataset, places: Sequence[Path]) -> Found | None:
     for place in places:
         for folder in subfolders(place, "cifar10", "cifar-10"):
             for inside, archive, ending, decode in _LAYOUTS:
-                if (folder / inside).is_dir():
-                    return partial(_read_folder, dataset, folder / inside, ending, decode)
-                if (folder / archive).is_file():
-                    return partial(_read_archive, dataset, folder / archive, ending, decode)
+                for path, there, read in (
+                    (folder / inside, Path.is_dir, _read_folder),
+                    (folder / archive, Path.is_file, _read_archive),
+                ):
+                    if there(path):
+                        return Found(where=str(path), read=partial(read, dataset, path, ending, decode))
     return None
 
 
@@ -143,6 +145,7 @@ DATASETS = {
         normalisation="standardise_image",
         augmentation="pad_crop_flip",
         find=_find,
+        examples_digest="5f48da2c5a3809a631d51515acb9fbfb735bccec08ce59d4e2d79463cbc9fe63",
         tfds_name="cifar10",
     ),
 }

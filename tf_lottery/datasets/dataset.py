@@ -48,7 +48,17 @@ class Splits(NamedTuple):
 
 
 Parts = tuple[Split, Split]  # train, and what validation and test are taken from
-Read = Callable[[], Parts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Data that are there; they are read when it is called."""
+
+    where: str  # for people
+    read: Callable[[], Parts]
+
+    def __call__(self) -> Parts:
+        return self.read()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +74,9 @@ class Dataset:
     mean: float = 0.0  # of the training pixels over `peak`; for mean_std
     std: float = 1.0
     augmentation: Literal["none", "pad_crop_flip"] = "none"
-    find: Callable[[Dataset, Sequence[Path]], Read | None]  # places -> how to read it, None if it is in none of them
+    find: Callable[[Dataset, Sequence[Path]], Found | None]  # places -> what to read, None if it is in none of them
+    # What `identity.digest` finds in the original data; None: whatever has the right shape is taken for it.
+    examples_digest: str | None = None
     tfds_name: str | None = None  # of the same data in TensorFlow Datasets
 
     def split(self, parts: Parts) -> Splits:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Parts, Read, Split
+from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Found, Parts, Split
 from tf_lottery.datasets.places import subfolders
 
 _FILES = (
@@ -51,7 +51,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
 
 
-def _find(folder_names: tuple[str, ...], dataset: Dataset, places: Sequence[Path]) -> Read | None:
+def _find(folder_names: tuple[str, ...], dataset: Dataset, places: Sequence[Path]) -> Found | None:
     for place in places:
         for folder in subfolders(place, *folder_names):
             found = [_file(folder, name) for name in _FILES]
@@ -59,7 +59,8 @@ def _find(folder_names: tuple[str, ...], dataset: Dataset, places: Sequence[Path
                 missing = ", ".join(name for name, path in zip(_FILES, found, strict=True) if not path)
                 raise DamagedDataError(f"{folder} lacks {missing}(.gz). Expected all of {', '.join(_FILES)}.")
             if all(found):
-                return partial(_read, dataset, [path for path in found if path])
+                paths = [path for path in found if path]
+                return Found(where=str(folder), read=partial(_read, dataset, paths))
     return None
 
 
@@ -92,6 +93,7 @@ DATASETS = {
         mean=0.1307,  # of the training images; the usual values, and those that fit the LTH paper's curves best
         std=0.3081,
         find=partial(_find, ("mnist", "MNIST/raw")),
+        examples_digest="bb6eba4c268867f15d32ab8713555e098f77685306e60aea7322e82ac2601f0e",
         tfds_name="mnist",
     ),
     "fashion_mnist": Dataset(
@@ -103,6 +105,7 @@ DATASETS = {
         mean=0.2860,  # measured on the training images
         std=0.3530,
         find=partial(_find, ("fashion-mnist", "fashion_mnist", "FashionMNIST/raw")),
+        examples_digest="e278387350655434b17322577adbc72f70c9629f813edf99f8fd739622572ecc",
         tfds_name="fashion_mnist",
     ),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from tf_lottery.datasets import tfds
-from tf_lottery.datasets.dataset import Dataset, MissingDataError, Read, Splits
+from tf_lottery.datasets import identity, tfds
+from tf_lottery.datasets.dataset import Dataset, Found, MissingDataError, Splits
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.datasets.places import VARIABLE, places
 from tf_lottery.lookup import lookup
@@ -13,7 +13,7 @@ from tf_lottery.lookup import lookup
 _DEBIAN = {"fashion_mnist": "apt-get install dataset-fashion-mnist, or "}
 
 
-def find(name: str, *, data_dir: str | None = None, download: bool = False) -> tuple[Dataset, Read]:
+def find(name: str, *, data_dir: str | None = None, download: bool = False) -> tuple[Dataset, Found]:
     """Return the dataset's row and how to read it; nothing is read yet, and TensorFlow is not imported.
 
     Args:
@@ -28,13 +28,14 @@ def find(name: str, *, data_dir: str | None = None, download: bool = False) -> t
     """
     dataset = lookup("dataset", DATASETS, name)
     searched = places(data_dir)
-    if read := dataset.find(dataset, searched):
-        return dataset, read
+    if found := dataset.find(dataset, searched):
+        return dataset, found
     if dataset.tfds_name:
         prepared = tfds.find_prepared(dataset.tfds_name, searched)
         if prepared or download:
             place = prepared or (searched[0] if data_dir else None)
-            return dataset, partial(tfds.read, dataset.tfds_name, place, download=not prepared)
+            read = partial(tfds.read, dataset.tfds_name, place, download=not prepared)
+            return dataset, Found(where=str(place or "TensorFlow Datasets"), read=read)
     raise MissingDataError(
         f"no data of {name}. Searched: {', '.join(map(str, searched))}. Either get the original files "
         f"({_DEBIAN.get(name, '')}put them into a folder that --data_dir or ${VARIABLE} names), or run again with "
@@ -43,6 +44,14 @@ def find(name: str, *, data_dir: str | None = None, download: bool = False) -> t
 
 
 def load(name: str, *, data_dir: str | None = None, download: bool = False) -> Splits:
-    """Return train, validation and test, read and checked; raises what `find` does."""
-    dataset, read = find(name, data_dir=data_dir, download=download)
-    return dataset.split(read())
+    """Return train, validation and test, read and checked.
+
+    Raises:
+        DamagedDataError: The data are cut, or are not this dataset.
+        ValueError, MissingDataError: As `find`.
+    """
+    dataset, found = find(name, data_dir=data_dir, download=download)
+    parts = found()
+    splits = dataset.split(parts)
+    identity.check(name, found, parts)
+    return splits

@@ -41,8 +41,8 @@ def identity(spec: Spec) -> dict[str, Any]:
 
 
 def training_digest(training: Training) -> str:
-    """Return 8 hexadecimal digits that tell trainings apart: the recipe with all that the user changed."""
-    return hashlib.sha256(json.dumps(asdict(training), sort_keys=True).encode()).hexdigest()[:8]
+    """Return what tells trainings apart, the recipe with all that the user changed: t and 8 hexadecimal digits."""
+    return "t" + _digits(asdict(training))
 
 
 def hparams(spec: Spec) -> dict[str, Any]:
@@ -59,8 +59,13 @@ def hparams(spec: Spec) -> dict[str, Any]:
 
 
 def environment_digest(environment: Mapping[str, Any]) -> str:
-    """Return 8 hexadecimal digits that tell one environment from another."""
-    return hashlib.sha256(json.dumps(dict(environment), sort_keys=True).encode()).hexdigest()[:8]
+    """Return what tells one environment from another: e and 8 hexadecimal digits."""
+    return "e" + _digits(environment)
+
+
+def _digits(values: Mapping[str, Any]) -> str:
+    """Return the head of a hash. Alone it may read as a number, 1204e698 as infinity: a letter goes before it."""
+    return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -69,16 +69,18 @@ class RetrainSpec:
     retrain_epochs: float  # t, in (0, T]
 
     def __post_init__(self) -> None:
+        total = self.dense.training.epochs
         # 0.8**3 and 0.512 differ in their last bit and are one density.
-        object.__setattr__(self, "density", round(float(self.density), 10))
-        object.__setattr__(self, "retrain_epochs", round(float(self.retrain_epochs), 6))
-        if not 0 < self.density <= 1:
-            raise ValueError(f"density {self.density}: expected above 0 and at most 1.")
-        if not 0 < self.retrain_epochs <= self.dense.training.epochs:
+        density, epochs = round(float(self.density), 10), round(float(self.retrain_epochs), 6)
+        if not 0 < density <= 1:
+            raise ValueError(f"--density={self.density:g}: expected 1e-10 to 1; ten decimals of it count.")
+        if not 0 < epochs <= total:
             raise ValueError(
-                f"retrain epochs {self.retrain_epochs:g}: expected above 0 and at most T = "
-                f"{self.dense.training.epochs}, the epochs of the dense training."
+                f"--retrain_epochs={self.retrain_epochs:g}: expected 1e-06 to T = {total}, the epochs of the dense "
+                "training; six decimals of it count."
             )
+        object.__setattr__(self, "density", density)
+        object.__setattr__(self, "retrain_epochs", epochs)
 
     @cached_property
     def dense(self) -> TrainSpec:

@@ -17,13 +17,16 @@ from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
+from tf_lottery.experiments.environments import check_data, differences
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
+from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
 from tf_lottery.experiments.spec import Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
+from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
 from tf_lottery.pruning.prune import masks, prunable_kernels, prune
@@ -53,7 +56,9 @@ class StageRunner:
             OSError: The disk is full, or the like; what was there before is whole.
         """
         started = time.monotonic()
+        self.engine(stage.spec.dense)  # first: data that are refused leave no beginning behind
         folder = self._store.partial(stage.name)
+        self._store.set_foreign_beginning_aside(stage.name, stage.spec.digest)
         (folder / "points").mkdir(parents=True, exist_ok=True)
         write_text(folder / "spec.json", to_json(stage.spec.to_json()))
         logging.info("stage %s begins", stage.name)
@@ -74,10 +79,12 @@ class StageRunner:
             execution = self._execution
             splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
             network, dataset = networks.find(dense.network), DATASETS[dense.dataset]
-            self._engine_ = Engine(
-                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input
-            )
-            self._engine_key = key
+            engine = Engine(network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input)
+            here = engine.environment()
+            for result in self._store.results({}):
+                if result["dataset"] == dense.dataset:
+                    check_data(result["stage"], result.get("environment_record", {}), here)
+            self._engine_, self._engine_key = engine, key
         return self._engine_
 
     def _train(self, stage: Stage, folder: Path) -> dict[str, Any]:
@@ -85,6 +92,8 @@ class StageRunner:
         draws, rates = _draws(spec), _rates(spec)
         training, environment = spec.dense.training, engine.environment()
         ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
+        for parent in stage.parents:
+            check_data(parent, (self._store.result(parent) or {}).get("environment_record", {}), environment)
         going = self._go_on(engine, folder, environment)
         if going is None:
             self._start(engine, spec, draws)
@@ -138,7 +147,8 @@ class StageRunner:
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
         report = prune(engine.model, spec.density, heuristic=spec.heuristic, seed=draws.integer("pruning"))
         if report.emptied:
-            logging.warning("%s: nothing is left of %s", spec.name, ", ".join(report.emptied))
+            of = f"{report.kept} of {report.total} weights are kept"
+            logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)
         if rewound is not None:
             engine.put_state(rewound, keep_masks=True)
         elif TECHNIQUES[spec.technique].weights == "fresh":
@@ -155,24 +165,31 @@ class StageRunner:
             logging.warning("%s The stage begins again.", error)
             path.unlink()
             return None
-        if metadata["environment"] != environment:
+        check_data(f"what {folder} goes on from", metadata["environment"], environment)
+        if differ := differences([metadata["environment"], environment]):
             logging.warning(
-                "%s was begun in another environment (%s) than it goes on in (%s): its last digits may differ from "
-                "an uninterrupted run's.",
+                "%s was begun in another environment than it goes on in (%s): its last digits may differ from an "
+                "uninterrupted run's.",
                 folder.name,
-                metadata["environment"],
-                environment,
+                differ,
             )
         engine.put_state(arrays, keep_masks=False)
         logging.info("%s goes on from step %d", folder.name, metadata["step"])
         return Going(step=int(metadata["step"]), history=list(metadata["history"]))
 
     def _read_final(self, parent: Spec) -> Arrays:
+        path = self._store.final(parent.name)
         try:
-            return checkpoint.read(self._store.final(parent.name))[0]
-        except (DamagedCheckpointError, FileNotFoundError) as error:
-            self._store.set_aside(parent.name, str(error))
-            raise ParentLostError(parent.name) from error
+            arrays, metadata = checkpoint.read(path)
+            if metadata["stage"] == parent.name:
+                return arrays
+            why = f"{path} is of another stage, {metadata['stage']}"
+        except FileNotFoundError:
+            why = f"{path} is missing"
+        except DamagedCheckpointError as error:
+            why = str(error)
+        self._store.set_aside(parent.name, why)
+        raise ParentLostError(parent.name)
 
     def _read_point(self, dense: TrainSpec, step: int) -> Arrays:
         path = point_path(self._store.folder(dense.name), step)
@@ -180,9 +197,13 @@ class StageRunner:
             if not path.exists():
                 self._make_point(dense, step)
             try:
-                return checkpoint.read(path)[0]
+                arrays, metadata = checkpoint.read(path)
             except DamagedCheckpointError as error:
                 self._store.set_point_aside(path, str(error))
+            else:
+                if metadata["step"] == step:
+                    return arrays
+                self._store.set_point_aside(path, f"{path} is of step {metadata['step']}")
         raise OSError(f"{path} is damaged whenever it is written. Check the disk.")
 
     def _make_point(self, dense: TrainSpec, step: int) -> None:
@@ -191,18 +212,20 @@ class StageRunner:
         It is trained again from the nearest earlier point, or from the initialisation: the same bytes, if the
         environment is the same. Waits while another process makes it.
         """
-        path = point_path(self._store.folder(dense.name), step)
+        path, patience = point_path(self._store.folder(dense.name), step), Patience(self._store)
         while not path.exists():
             with self._store.claim(dense.name) as mine:
                 if mine and not path.exists():
                     self._train_to_point(dense, step)
                     return
+            patience.look([dense.name])
             time.sleep(0.1)
 
     def _train_to_point(self, dense: TrainSpec, step: int) -> None:
         engine, draws = self.engine(dense), _draws(dense)
         folder = self._store.folder(dense.name)
         (folder / "points").mkdir(exist_ok=True)
+        sweep(folder / "points", seconds=0)
         begin = self._put_nearest_point(engine, dense, step, draws)
         logging.info("rewind point %d of %s is made again from step %d", step, dense.name, begin)
         # The epochs of the stage as it ran: the order of examples does not depend on them, but sums in metrics would.

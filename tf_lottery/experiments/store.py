@@ -5,6 +5,10 @@
                                           final.safetensors, points/step_*.safetensors, TensorBoard events
 <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
 <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it
+<root>/locks/<name>.json                  which process that is, where and since when
+
+A copy of a store may be cut, or hold folders twice under other names: what is no stage, whole and in its place, is left
+out of the table, and set aside where a stage is to be.
 """
 
 from __future__ import annotations
@@ -13,20 +17,29 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from absl import logging
-from filelock import FileLock, Timeout
+
+from tf_lottery.experiments.litter import beside, sweep
+from tf_lottery.experiments.locks import Holder, Locks
+from tf_lottery.experiments.stored_result import fault
 
 STORE_FORMAT = 1
+_POINT = re.compile(r"step_(\d+)\.safetensors")
 
 
 class StoreError(Exception):
     """A store that cannot be used, with what to do."""
+
+
+class _NoResultError(Exception):
+    """A result.json that is damaged, or of something else; the beginning of a sentence."""
 
 
 class ParentLostError(Exception):
@@ -47,9 +60,11 @@ class Store:
             StoreError: It cannot be read or written, or a newer version of the software made it.
         """
         self.root = root
+        self._locks = Locks(root / "locks")
+        self._left_out = set[str]()  # of the table, and told
         try:
             self.stages.mkdir(parents=True, exist_ok=True)
-            (root / "locks").mkdir(exist_ok=True)
+            self._locks.folder.mkdir(exist_ok=True)
             self._check_format()
         except OSError as error:
             raise StoreError(explain(error, root)) from error
@@ -77,42 +92,68 @@ class Store:
 
     def is_done(self, name: str) -> bool:
         """Say whether the stage ended, well or with a failure."""
-        return (self.folder(name) / "result.json").is_file()
+        return self.result(name) is not None
 
     def result(self, name: str) -> dict[str, Any] | None:
-        """Return what the stage found, None if it is not done; a damaged result is set aside, after saying so."""
-        path = f"{self.stages}/{name}/result.json"  # a Path takes longer to make than the file to read
+        """Return what the stage found, None if it is not done; a damaged or foreign one is set aside, and told."""
         try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123
-                return dict(json.load(file))
-        except (FileNotFoundError, NotADirectoryError):
+            return self._read(name)
+        except _NoResultError:
+            with self.claim(name) as mine:
+                if mine:
+                    self._set_aside_unless_done(name)
             return None
-        except ValueError:
-            self.set_aside(name, f"{path} is damaged")
-            return None
-        except OSError as error:
-            raise StoreError(explain(error, Path(path))) from error
 
     def results(self, known: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the results of all stages that are done, of whichever plan; those `known` are not read again."""
         # Damaged stages that were set aside begin with a dot.
         pattern = f"{glob.escape(str(self.stages))}/*/*/*/[!.]*"
-        names = (path[len(str(self.stages)) + 1 :] for path in glob.iglob(pattern))  # noqa: PTH207 - as in `result`
+        names = (path[len(str(self.stages)) + 1 :] for path in glob.iglob(pattern))  # noqa: PTH207 - as in `_read`
         whole = (name for name in names if not name.endswith(".partial"))
-        found = (known.get(name) or self.result(name) for name in whole)
+        found, wrong = [], {}
+        for name in whole:
+            try:
+                found.append(known.get(name) or self._read(name))
+            except _NoResultError as error:
+                wrong[name] = str(error)
+        if untold := sorted(wrong.keys() - self._left_out):
+            others = f", and so are {len(untold) - 1} more" if len(untold) > 1 else ""
+            logging.warning("%s. It is left out of the table%s.", wrong[untold[0]], others)
+        self._left_out |= wrong.keys()
         return [result for result in found if result is not None]
+
+    def make_room(self, name: str) -> None:
+        """Set aside what stands where this stage is to be, such as a copy that was cut. Its lock is held."""
+        self._set_aside_unless_done(name)
+        sweep(self.partial(name), seconds=0)
+
+    def sweep(self) -> None:
+        """Remove the temporary files that dead processes left beside the stages."""
+        sweep(self.root, apart=self.stages)
+
+    def sweep_stages(self) -> None:
+        """Remove those among the stages, and the beginnings of stages that are done: half a second for 10,000."""
+        sweep(self.stages)
+        for partial in self.stages.glob("*/*/*/*.partial"):
+            name = str(partial.relative_to(self.stages)).removesuffix(".partial")
+            if self.is_done(name):
+                with self.claim(name) as mine:
+                    if mine and self.is_done(name):
+                        shutil.rmtree(partial, ignore_errors=True)
 
     def set_aside(self, name: str, why: str) -> None:
         """Rename a damaged stage's folder, so that it is done again."""
-        folder = self.folder(name)
-        aside = next(
-            path
-            for number in range(1, 1_000_000)
-            if not (path := folder.with_name(f".{folder.name}.damaged_{number}")).exists()
-        )
-        logging.warning("%s. Set aside as %s; the stage is done again.", why.rstrip("."), aside)
-        with suppress(FileNotFoundError):
-            folder.rename(aside)
+        _set_aside(self.folder(name), why)
+
+    def set_foreign_beginning_aside(self, name: str, digest: str) -> None:
+        """Rename the folder of a stage under way if it says that it is of another spec than this digest's."""
+        folder = self.partial(name)
+        try:
+            told = json.loads((folder / "spec.json").read_text())["digest"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return  # it does not say; its checkpoint knows whether it is whole
+        if told != digest:
+            _set_aside(folder, f"{folder} is the beginning of another stage")
 
     def set_point_aside(self, path: Path, why: str) -> None:
         """Remove a damaged rewind point, so that it is made again from an earlier one."""
@@ -121,9 +162,12 @@ class Store:
 
     def commit(self, name: str, result: Mapping[str, Any]) -> None:
         """Make the partial stage a whole one, with this result."""
+        if wrong := fault(result, name):
+            raise ValueError(f"the result of {name} {wrong}. This is a fault of the software: please report it.")
         partial = self.partial(name)
         write_text(partial / "result.json", json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
         (partial / "resume.safetensors").unlink(missing_ok=True)
+        self._set_aside_unless_done(name)
         partial.rename(self.folder(name))
 
     def forget(self, name: str) -> None:
@@ -135,26 +179,53 @@ class Store:
         """Return the kept rewind points of a stage by step, ascending; of a partial stage too."""
         for folder in (self.folder(name), self.partial(name)):
             if folder.is_dir():
-                found = {int(path.stem.removeprefix("step_")): path for path in (folder / "points").glob("step_*")}
-                return dict(sorted(found.items()))
+                named = ((_POINT.fullmatch(path.name), path) for path in (folder / "points").glob("step_*"))
+                return dict(sorted((int(match[1]), path) for match, path in named if match))
         return {}
 
     @contextmanager
     def claim(self, name: str) -> Iterator[bool]:
         """Hold the stage's lock and yield True; yield False if another process holds it. It dies with its process."""
-        path = self.root / "locks" / f"{name.replace('/', '+')}.lock"
-        lock = FileLock(path)
+        claim = self._locks.claim(name)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
+            mine = claim.__enter__()
         except OSError as error:
-            raise StoreError(explain(error, path)) from error
+            raise StoreError(explain(error, self._locks.path(name))) from error
+        with ExitStack() as held:
+            held.push(claim)
+            yield mine
+
+    def holder(self, name: str) -> Holder | None:
+        """Return which process works on the stage, None if none does."""
+        return self._locks.holder(name)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        """Return the stage's result, None if it has none.
+
+        Raises:
+            _NoResultError: What is there is not the result of this stage.
+        """
+        path = f"{self.stages}/{name}/result.json"  # a Path takes longer to make than the file to read
         try:
-            yield True
-        finally:
-            lock.release()
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                found = json.load(file)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, RecursionError, IsADirectoryError) as error:
+            raise _NoResultError(f"{path} is damaged") from error
+        except OSError as error:
+            raise StoreError(explain(error, Path(path))) from error
+        if wrong := fault(found, name):
+            raise _NoResultError(f"{path} {wrong}")
+        return dict(found)
+
+    def _set_aside_unless_done(self, name: str) -> None:
+        folder = self.folder(name)
+        try:
+            if os.path.lexists(folder) and self._read(name) is None:
+                self.set_aside(name, f"{folder} has no result.json: it is no whole stage")
+        except _NoResultError as error:
+            self.set_aside(name, str(error))
 
     def _check_format(self) -> None:
         path = self.root / "format.json"
@@ -179,14 +250,24 @@ def point_path(folder: Path, step: int) -> Path:
     return folder / "points" / f"step_{step:08d}.safetensors"
 
 
+def _set_aside(folder: Path, why: str) -> None:
+    numbers = range(1, 1_000_000)
+    aside = next(
+        path for number in numbers if not (path := folder.with_name(f".{folder.name}.damaged_{number}")).exists()
+    )
+    logging.warning("%s. Set aside as %s; the stage is done again.", why.rstrip("."), aside)
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `path` whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = beside(path)
     try:
-        beside.write_text(text)
-        beside.replace(path)
+        temporary.write_text(text)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def explain(error: OSError, path: Path) -> str:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tf_lottery.checkpoint import Arrays
-from tf_lottery.cores import cores
 from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.network import Network
-from tf_lottery.networks.recipes import Training
+from tf_lottery.networks.recipes import RECIPES, Training
 from tf_lottery.pruning.prunable import copy_weights, prunable
 from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
 from tf_lottery.training import inputs
-from tf_lottery.training.compiler import Jit, onednn, precision_of_layers, scaled, uses_xla
+from tf_lottery.training.compiler import Jit, precision_of_layers, scaled, uses_xla
+from tf_lottery.training.environment import environment
 from tf_lottery.training.feed import Feed
 from tf_lottery.training.original_rates import OriginalRates
 from tf_lottery.training.randomness import Draws
@@ -30,6 +28,7 @@ from tf_lottery.training.step_loop import StepLoop
 
 # A call of the compiled loop should come back to Python a few times a second, for progress and interrupts.
 _MULTIPLY_ADDS_PER_CALL = 3e10
+_GREATEST_RATE = max(recipe.learning_rate for recipe in RECIPES.values())
 
 
 class DivergedError(Exception):
@@ -90,17 +89,7 @@ class Engine:
 
     def environment(self) -> dict[str, str | int | bool]:
         """Return what the bytes of a result depend on beside its spec."""
-        device = tf.config.list_physical_devices("GPU")
-        name = tf.config.experimental.get_device_details(device[0])["device_name"] if device else _processor()
-        return {
-            "data": self._data_digest,
-            "device": name,
-            "jit": self.jit,
-            "numpy": np.__version__,
-            "onednn": onednn(),
-            "tensorflow": tf.__version__,
-            "threads": tf.config.threading.get_intra_op_parallelism_threads() or cores(),
-        }
+        return environment(data=self._data_digest, jit=self.jit)
 
     def put_fresh_state(self, draws: Draws, *, keep_masks: bool) -> None:
         """Initialise weights and batch norm statistics anew, slots and step to zero, masks to ones unless kept."""
@@ -222,7 +211,7 @@ class _Watch(keras.callbacks.Callback):
             raise DivergedError(
                 f"the loss is not a finite number at step {step} (epoch {self._epoch + 1}), where the learning rate "
                 f"is {self._rates[step]:g}: the training diverged. Try a smaller --learning_rate, such as "
-                f"{max(self._rates) / 10:g}, or a larger --batch_size."
+                f"{min(max(self._rates) / 10, _GREATEST_RATE):g}, or a larger --batch_size."
             )
 
 
@@ -236,13 +225,3 @@ def _optimizer(training: Training, rates: Any) -> Any:
 def _l2_of_layers(training: Training) -> float:
     """Return the weight decay that layers add to the loss: none where the optimizer adds it to the gradients."""
     return training.l2 if training.optimizer == "adam" else 0.0
-
-
-def _processor() -> str:
-    """Return the processor's model where Linux tells it: the bytes of a sum depend on its instructions."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()

@@ -6,12 +6,14 @@ any number of processes, of one command or of several, share a plan without ever
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import ParentLostError, Store
+from tf_lottery.experiments.waiting import Patience
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -34,13 +36,21 @@ def work(
         ended: Called for each stage that ended, whoever did it; again if it was damaged and is done again.
         wait: Called with some seconds when there is nothing to do but wait for others.
     """
+    is_worker = multiprocessing.parent_process() is not None  # its parent sweeps, and says what all of them wait for
+    swept = is_worker
+    if not is_worker:
+        store.sweep()
     results: dict[str, Result] = {}
+    patience = Patience(store)
     waiting = list(stages)
     while waiting:
         before = len(waiting)
         still_waiting: list[Stage] = []
         for stage in waiting:
             result = store.result(stage.name) or _not_runnable(stage, results)
+            if result is None and not swept:  # not where all is done: that is to be quick
+                store.sweep_stages()
+                swept = True
             if result is None and run is not None and all(name in results for name in stage.parents):
                 try:
                     _try(stage, store, run)
@@ -54,7 +64,11 @@ def work(
                 results[stage.name] = result
                 ended(stage, result)
         waiting = still_waiting
-        if len(waiting) == before:
+        if len(waiting) < before:
+            patience.begin_anew()
+        else:
+            if not is_worker:
+                patience.look(stage.name for stage in waiting if all(name in results for name in stage.parents))
             wait(_SECONDS_BETWEEN_LOOKS)
     return results
 
@@ -70,4 +84,5 @@ def _try(stage: Stage, store: Store, run: Callable[[Stage], None]) -> None:
     """Run the stage if its lock is free and nobody did it meanwhile."""
     with store.claim(stage.name) as mine:
         if mine and not store.is_done(stage.name):
+            store.make_room(stage.name)
             run(stage)
