@@ -7,7 +7,7 @@ python -m paper_figures
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,6 +16,9 @@ from typing import NoReturn
 
 if __name__ == "__main__":  # as a file: Python looks for modules beside it then, not beside the package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from paper_figures.console import console
+
+    console()  # imports this file as a module, and exits
 
 import pandas as pd
 
@@ -26,10 +29,18 @@ from paper_figures.claims_table import as_text, claims_table
 from paper_figures.families import FAMILIES
 from paper_figures.missing import gaps
 from paper_figures.page import write_page
-from paper_figures.save import FORMATS, DrawingDiedError, save_all
+from paper_figures.save import FORMATS, DrawingDiedError, save_all, whole
 from paper_figures.scene import scenes
 from tf_lottery.lookup import lookup, nearest
 
+_READ_AND_WRITE = (
+    "Expected files that can be read, and a folder to write to: mend that, or choose another --output_dir."
+)
+_WHAT_TO_DO = {
+    errno.ENOSPC: "The disk is full: free some space and run the same command again.",
+    errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
+    errno.EFBIG: "A file size limit was reached (ulimit -f): raise it and run the same command again.",
+}
 _FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--help")
 
 
@@ -46,24 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(arguments)
     try:
         return _run(flags)
-    except KeyboardInterrupt:
-        _complain("interrupted. What is written is whole; the same command again writes all of it.")
-        return 130
     except DrawingDiedError:
-        return _complain(
+        return complain(
             "a process that drew figures was killed; for lack of memory, it may be. What it finished is whole. Draw "
             "fewer at a time: give names of figures."
         )
     except ValueError as error:
-        return _complain(error)
-    except BrokenPipeError:  # as by `| head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return complain(error)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(
-            f"{where}{error.strerror or error}. Expected files that can be read, and a folder to write to."
-        )
+        return complain(f"{where}{error.strerror or error}. {_WHAT_TO_DO.get(error.errno or 0, _READ_AND_WRITE)}")
 
 
 def _run(flags: argparse.Namespace) -> int:
@@ -114,7 +117,8 @@ def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, for
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
-    checked.to_csv(folder / "claims.csv", index=False, lineterminator="\n", float_format="%.6g")
+    with whole(folder / "claims.csv") as path:
+        checked.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     lacking = gaps(found)
     write_page(folder / "index.html", drawings, checked, lacking, formats)
     print(f"\n{as_text(checked)}\n")
@@ -160,10 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _complain(message: object) -> int:
+def complain(message: object) -> int:
+    """Say on stderr what is wrong, and return the exit status."""
     print(f"paper_figures: {message}", file=sys.stderr)
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

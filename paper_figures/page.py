@@ -18,7 +18,7 @@ from paper_figures.claims_table import shown, trainings_of
 from paper_figures.families import FAMILIES
 from paper_figures.look import dataset_name, name, network_name, pruning_name
 from paper_figures.missing import Gap
-from paper_figures.save import FORMATS
+from paper_figures.save import FORMATS, whole
 
 _VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
 _PIXELS_PER_POINT = 96 / 72  # of CSS
@@ -63,7 +63,8 @@ def write_page(
         ),
         missing=_missing(gaps),
     )
-    path.write_text(text, encoding="utf-8")
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _intro(sources: Sequence[str]) -> str:

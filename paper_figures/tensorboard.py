@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from paper_figures.save import whole
 
 _NAME = "events.out.tfevents.0000000000.figures"  # TensorBoard looks for the first three words
 
@@ -30,8 +31,7 @@ def log_figures(pngs: Sequence[Path], folder: Path) -> Path:
     summary: Any = summary_pb2
     run = folder / "figures"
     run.mkdir(parents=True, exist_ok=True)
-    beside = run / f".{_NAME}.{os.getpid()}"  # another command on the same store may write its own
-    with beside.open("wb") as file:
+    with whole(run / _NAME) as beside, beside.open("wb") as file:
         writer: Any = RecordWriter(file)
         writer.write(event.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         for png in pngs:
@@ -42,5 +42,4 @@ def log_figures(pngs: Sequence[Path], folder: Path) -> Path:
             told = event.Event(wall_time=time.time(), step=0, summary=summary.Summary(value=[value]))
             writer.write(told.SerializeToString())
         writer.flush()
-    beside.replace(run / _NAME)
     return run / _NAME

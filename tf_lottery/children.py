@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tf_lottery.scratch import end_now
 
 
 @contextmanager
@@ -28,6 +29,6 @@ def end_with_parent() -> None:
     def wait() -> None:
         if parent is not None:
             multiprocessing.connection.wait([parent.sentinel])
-            os._exit(1)
+            end_now(1)
 
     threading.Thread(target=wait, name="end with parent", daemon=True).start()

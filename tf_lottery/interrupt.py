@@ -12,6 +12,8 @@ import threading
 from contextlib import suppress
 from types import FrameType
 
+from tf_lottery.scratch import end_now
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,7 +45,7 @@ def end_at_once_in_long_calls(farewell: str) -> None:
             if number in _SIGNALS:
                 with suppress(OSError):
                     os.write(stderr, f"\n{farewell}\n".encode())
-                os._exit(128 + number)
+                end_now(128 + number)
 
     # The thread holds both ends of the pair as long as the process lives.
     threading.Thread(target=wait, name="interrupt", daemon=True).start()
@@ -63,7 +65,7 @@ def _handle(handler: signal._HANDLER) -> None:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    os._exit(128 + number)
+    end_now(128 + number)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

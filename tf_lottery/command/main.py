@@ -29,6 +29,7 @@ from tf_lottery.experiments.progress import Progress, duration
 from tf_lottery.experiments.results_row import WrongDensityError
 from tf_lottery.experiments.store import Store, StoreError, explain
 from tf_lottery.interrupt import end_at_once_in_long_calls, unwind
+from tf_lottery.scratch import own_temporary_folder
 
 FAREWELL = "Stopped. What is done is kept: run the same command to go on."
 
@@ -77,6 +78,7 @@ def _run(stages: Sequence[Stage], root: Path, how: Execution) -> int:
             f"{len(stages)} stages{found}; {epochs_of(todo):g} epochs to train, about {estimate} in one process",
             file=sys.stderr,
         )
+    own_temporary_folder(root)
     end_at_once_in_long_calls(FAREWELL)
     results = EXECUTORS[FLAGS.executor](stages, store, how, Progress(stages, done))
     unwind()

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +41,29 @@ def run_local(
     count = min(workers_asked, len(todo))
     # Spawn, not fork: TensorFlow hangs in a forked child.
     context = multiprocessing.get_context("spawn")
-    met = context.SimpleQueue()
-    workers = [
-        context.Process(
-            target=_work, args=(stages, store.root, execution, workers_asked, met), name=f"worker {number}", daemon=True
-        )
-        for number in range(1, count + 1)
-    ]
     kills = OutOfMemoryKills()
-    with left_to_this_process():
-        for worker in workers:
+    workers = []
+    for number in range(1, count + 1):
+        error, sender = context.Pipe(duplex=False)
+        arguments = (stages, store.root, execution, workers_asked, sender)
+        worker = context.Process(target=_work, args=arguments, name=f"worker {number}", daemon=True)
+        with left_to_this_process():
             worker.start()
+        sender.close()  # the worker has the only one now: at its end the pipe ends
+        workers.append((worker, error))
 
     def wait(seconds: float) -> None:
-        ended = next((worker for worker in workers if worker.exitcode), None)
-        if ended or not met.empty():
+        for worker, error in workers:
+            if worker.exitcode == 0 or not error.poll():
+                continue
             time.sleep(_SECONDS_FOR_A_SIGNAL)
-        if not met.empty():
-            raise met.get()  # the first; others that met the same need not say it again
-        if ended:
-            raise WorkerDiedError(f"{ended.name} (process {ended.pid}) {how_it_ended(ended.exitcode or 0, kills)}")
+            try:
+                raise error.recv()  # the first is enough: others may have met the same
+            except EOFError:
+                worker.join()
+            if worker.exitcode:
+                how = how_it_ended(worker.exitcode, kills)
+                raise WorkerDiedError(f"{worker.name} (process {worker.pid}) {how}")
         time.sleep(seconds)
 
     return work(stages, store, None, reporter.ended, wait)
@@ -76,15 +80,15 @@ class _Silent:
         """Say nothing."""
 
 
-def _work(stages: Sequence[Stage], root: Path, execution: Execution, workers: int, met: Any) -> None:
+def _work(stages: Sequence[Stage], root: Path, execution: Execution, workers: int, error: Connection) -> None:
     """Be one worker: end with the parent, whichever way that ends, and leave errors to it."""
     end_with_parent()
     outlive_streams()
     try:
         _share_cores(workers)
         run_inline(stages, Store(root), execution, _Silent())
-    except Exception as error:  # noqa: BLE001 - the parent raises it again
-        met.put(_sendable(error))
+    except Exception as met:  # noqa: BLE001 - the parent raises it again
+        error.send(_sendable(met))
         sys.exit(1)
 
 
