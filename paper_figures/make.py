@@ -31,6 +31,7 @@ from paper_figures.missing import gaps
 from paper_figures.page import write_page
 from paper_figures.save import FORMATS, DrawingDiedError, save_all, whole
 from paper_figures.scene import scenes
+from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup, nearest
 
 _READ_AND_WRITE = (
@@ -74,7 +75,7 @@ def _run(flags: argparse.Namespace) -> int:
     published, own = pd.DataFrame(), pd.DataFrame()
     notes: list[str] = []
     if flags.only != "own":
-        published, notes = tables.published(Path(flags.published).expanduser() if flags.published else None)
+        published, notes = tables.published(expanded(flags.published) if flags.published else None)
     patterns = [pattern for group in flags.results or () for pattern in group]
     if patterns and flags.only != "published":
         own, more = tables.own(patterns)
@@ -99,7 +100,7 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, Path(flags.output_dir).expanduser(), formats)
+    return _make(wanted, found, expanded(flags.output_dir), formats)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -151,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--results", action="append", nargs="+", metavar="FILE",
-        help="results.csv of run_experiment.py, any number; * is expanded: --results='runs/*/results.csv'",
+        help="results.csv of run_experiment.py, any number, also with commas; * is expanded: "
+        "--results='runs/*/results.csv'",
     )  # fmt: skip
     parser.add_argument(
         "--only", choices=("own", "published"), help="draw only one's own results, or the published ones"

@@ -64,7 +64,7 @@ def write_page(
         missing=_missing(gaps),
     )
     with whole(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")  # paths as they are
 
 
 def _intro(sources: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from tf_lottery.experiments.plan import Stage, plan
 from tf_lottery.experiments.progress import Progress, duration
 from tf_lottery.experiments.results_row import WrongDensityError
 from tf_lottery.experiments.store import Store, StoreError, explain
+from tf_lottery.home import expanded
 from tf_lottery.interrupt import end_at_once_in_long_calls, unwind
 from tf_lottery.scratch import own_temporary_folder
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         asked = grids()
         how = execution()
         stages = plan(spec for grid in asked for spec in grid.specs())
-        root = Path(FLAGS.output_dir).expanduser()
+        root = _output_folder()
         if FLAGS.dry_run:
             print(dry_run(stages, Store(root) if (root / "stages").is_dir() else None))
             return 0
@@ -61,6 +62,18 @@ def main(argv: Sequence[str]) -> int:
         return complain(error, status=1)
     except OSError as error:
         return complain(explain(error, Path(FLAGS.output_dir)), status=1)
+
+
+def _output_folder() -> Path:
+    root = expanded(FLAGS.output_dir)
+    try:
+        root.absolute()
+    except FileNotFoundError:
+        raise UsageError(
+            f"--output_dir={FLAGS.output_dir}: the working folder was removed. Expected a folder that is there: change "
+            "into one (cd), or give a whole path."
+        ) from None
+    return root
 
 
 def _run(stages: Sequence[Stage], root: Path, how: Execution) -> int:

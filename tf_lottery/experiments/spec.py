@@ -13,6 +13,8 @@ from tf_lottery.networks.recipes import Training
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
 NUMERICAL_FORMAT = 1
 
+DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
+
 Schedule = Literal["one_shot", "iterative"]
 
 
@@ -70,8 +72,8 @@ class RetrainSpec:
 
     def __post_init__(self) -> None:
         # 0.8**3 and 0.512 differ in their last bit and are one density.
-        object.__setattr__(self, "density", round(float(self.density), 10))
-        object.__setattr__(self, "retrain_epochs", round(float(self.retrain_epochs), 6))
+        object.__setattr__(self, "density", round(float(self.density), DENSITY_DECIMALS))
+        object.__setattr__(self, "retrain_epochs", round(float(self.retrain_epochs), EPOCHS_DECIMALS))
         if not 0 < self.density <= 1:
             raise ValueError(f"density {self.density}: expected above 0 and at most 1.")
         if not 0 < self.retrain_epochs <= self.dense.training.epochs:
