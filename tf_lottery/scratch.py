@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from tf_lottery.home import home
+
 _PREFIX = "tf_lottery-"
 
 
@@ -23,6 +25,7 @@ def own_temporary_folder(*others: Path) -> None:
         with suppress(OSError):
             tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
             atexit.register(_remove)
+            _give_matplotlib_a_folder()
             return
 
 
@@ -31,6 +34,18 @@ def end_now(status: int) -> NoReturn:
     with suppress(OSError):  # nothing can be done, and nobody be told
         _remove()
     os._exit(status)
+
+
+def _give_matplotlib_a_folder() -> None:
+    """Let it keep its list of fonts here if it may not in the user's home: else it says so, in each process."""
+    users = home() or Path(os.devnull)
+    for variable, usual in (("XDG_CONFIG_HOME", users / ".config"), ("XDG_CACHE_HOME", users / ".cache")):
+        folder = Path(os.environ.get(variable) or usual) / "matplotlib"
+        with suppress(OSError):
+            there = next(path for path in (folder, *folder.parents) if path.exists())
+            if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+                continue
+        os.environ.setdefault("MPLCONFIGDIR", str(Path(os.environ["TMPDIR"]) / "matplotlib"))
 
 
 def _remove() -> None:
