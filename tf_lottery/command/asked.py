@@ -12,6 +12,7 @@ from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.grid import Grid
 from tf_lottery.experiments.spec import DENSITY_DECIMALS, EPOCHS_DECIMALS
+from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
@@ -85,8 +86,12 @@ def execution() -> Execution:
     _known("executor", EXECUTORS)
     for flag, choices in (("jit", ("auto", "on", "off")), ("input", ("auto", "memory", "stream"))):
         _known(flag, dict.fromkeys(choices))
+    try:
+        data_dir = FLAGS.data_dir and str(expanded(FLAGS.data_dir))
+    except ValueError as error:
+        raise UsageError(f"--data_dir={error}") from None
     return Execution(
-        data_dir=FLAGS.data_dir,
+        data_dir=data_dir,
         download=FLAGS.download,
         jit=FLAGS.jit,
         input=FLAGS.input,

@@ -60,9 +60,11 @@ def _find(path: str, folders: tuple[Path, ...]) -> Path:
                 return file.resolve()
     except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be searched
         raise FlagfileError(f"--flagfile={path}: {getattr(error, 'strerror', None) or error}") from None
+    if not path:
+        raise FlagfileError(f"--flagfile is empty: expected a file. Known: {', '.join(known)}.")
     raise FlagfileError(
-        f"no flagfile {path!r} in {', '.join(dict.fromkeys(map(str, folders)))}.{nearest(path, known)} "
-        f"Known: {', '.join(known)}."
+        f"--flagfile={path}: no flagfile {path!r} in {', '.join(dict.fromkeys(map(str, folders)))}."
+        f"{nearest(path, known)} Known: {', '.join(known)}."
     )
 
 

@@ -65,9 +65,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _output_folder() -> Path:
-    root = expanded(FLAGS.output_dir)
     try:
+        root = expanded(FLAGS.output_dir)
         root.absolute()
+    except ValueError as error:
+        raise UsageError(f"--output_dir={error}") from None
     except FileNotFoundError:
         raise UsageError(
             f"--output_dir={FLAGS.output_dir}: the working folder was removed. Expected a folder that is there: change "
