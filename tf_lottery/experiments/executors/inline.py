@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tf_lottery.experiments.executors.executor import Execution, Reporter
 from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.store import Store
-from tf_lottery.lazy_tf import import_quietly, tf
+from tf_lottery.lazy_tf import import_quietly
 
 
 class TooLittleMemoryError(Exception):
@@ -17,7 +17,12 @@ class TooLittleMemoryError(Exception):
 
 
 def run_inline(
-    stages: Sequence[Stage], store: Store, execution: Execution, reporter: Reporter
+    stages: Sequence[Stage],
+    store: Store,
+    execution: Execution,
+    reporter: Reporter,
+    *,
+    import_tensorflow: Callable[[], None] = import_quietly,
 ) -> dict[str, dict[str, Any]]:
     """Run all stages here; TensorFlow is imported when the first one needs it.
 
@@ -27,14 +32,17 @@ def run_inline(
     runner: list[Any] = []
 
     def run(stage: Stage) -> None:
-        if not runner:
-            import_quietly()
-            from tf_lottery.experiments.stage import StageRunner  # what it imports imports TensorFlow
-
-            runner.append(StageRunner(store, execution, reporter.epoch))
         try:
+            if not runner:
+                import_tensorflow()
+                from tf_lottery.experiments.stage import StageRunner  # what it imports imports TensorFlow
+
+                runner.append(StageRunner(store, execution, reporter.epoch))
             runner[0].run(stage)
-        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        except Exception as error:
+            # TensorFlow's own class by its name: it may be TensorFlow that there is no memory for.
+            if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+                raise
             raise TooLittleMemoryError(
                 f"stage {stage.name} needs more memory than there is ({_first_line(error)}). Expected room for the "
                 "network, its gradients and a batch: use a smaller --batch_size or --network, --input=stream, or fewer "

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,8 @@ def _work(stages: Sequence[Stage], root: Path, execution: Execution, workers: in
     end_with_parent()
     outlive_streams()
     try:
-        _share_cores(workers)
-        run_inline(stages, Store(root), execution, _Silent())
+        begin = partial(_import_with_a_share_of_the_cores, workers)
+        run_inline(stages, Store(root), execution, _Silent(), import_tensorflow=begin)
     except Exception as met:  # noqa: BLE001 - the parent raises it again
         error.send(_sendable(met))
         sys.exit(1)
@@ -104,7 +105,7 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
-def _share_cores(workers: int) -> None:
+def _import_with_a_share_of_the_cores(workers: int) -> None:
     import_quietly()
     threads = threads_for(workers)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
