@@ -90,10 +90,10 @@ def save_all(
         yield from map(save_one, drawings)
         return
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), end_with_parent)
+    with left_to_this_process():
+        pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), end_with_parent)
+        paths = pool.map(save_one, drawings)
     try:
-        with left_to_this_process():
-            paths = pool.map(save_one, drawings)
         yield from paths
     except BrokenProcessPool as error:
         raise DrawingDiedError from error

@@ -14,8 +14,11 @@ from tf_lottery.scratch import end_now
 
 @contextmanager
 def left_to_this_process() -> Iterator[None]:
-    """Let processes that are started within this block never see a Ctrl-C: this one ends, and they with it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
+    """Let processes that are started within this block never see what a terminal sends to all: they end with this one.
+
+    SIGTERM they heed: multiprocessing ends them by it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})  # children inherit it
     try:
         yield
     finally:
