@@ -4,7 +4,12 @@
 python run_experiment.py --strategy=weight_rewind
 """
 
-from tf_lottery.command.main import console
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of a Ctrl-C during the import
+
+from tf_lottery.command.console import console
 
 if __name__ == "__main__":
     console()

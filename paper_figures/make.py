@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,10 +14,14 @@ from typing import NoReturn
 if not __package__:  # run as a file: Python looks for modules beside it then, not beside the package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     __package__ = "paper_figures"
+    from .console import console
+
+    console()  # imports this file as a module, and exits
 
 import pandas as pd
 
 from tf_lottery import __version__, command_names
+from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup, nearest
 
 from . import tables
@@ -27,9 +31,17 @@ from .claims_table import as_text, claims_table
 from .families import FAMILIES
 from .missing import gaps
 from .page import write_page
-from .save import FORMATS, DrawingDiedError, save_all
+from .save import FORMATS, DrawingDiedError, save_all, whole
 from .scene import scenes
 
+_READ_AND_WRITE = (
+    "Expected files that can be read, and a folder to write to: mend that, or choose another --output_dir."
+)
+_WHAT_TO_DO = {
+    errno.ENOSPC: "The disk is full: free some space and run the same command again.",
+    errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
+    errno.EFBIG: "A file size limit was reached (ulimit -f): raise it and run the same command again.",
+}
 _FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--version", "--help")
 
 
@@ -46,24 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(arguments)
     try:
         return _run(flags)
-    except KeyboardInterrupt:
-        _complain("interrupted. What is written is whole; the same command again writes all of it.")
-        return 130
     except DrawingDiedError:
-        return _complain(
+        return complain(
             "a process that drew figures was killed; for lack of memory, it may be. What it finished is whole. Draw "
             "fewer at a time: give names of figures."
         )
     except ValueError as error:
-        return _complain(error)
-    except BrokenPipeError:  # as by `| head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return complain(error)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(
-            f"{where}{error.strerror or error}. Expected files that can be read, and a folder to write to."
-        )
+        return complain(f"{where}{error.strerror or error}. {_WHAT_TO_DO.get(error.errno or 0, _READ_AND_WRITE)}")
 
 
 def _run(flags: argparse.Namespace) -> int:
@@ -71,7 +75,7 @@ def _run(flags: argparse.Namespace) -> int:
     published, own = pd.DataFrame(), pd.DataFrame()
     notes: list[str] = []
     if flags.only != "own":
-        published, notes = tables.published(Path(flags.published).expanduser() if flags.published else None)
+        published, notes = tables.published(expanded(flags.published) if flags.published else None)
     patterns = [pattern for group in flags.results or () for pattern in group]
     if patterns and flags.only != "published":
         own, more = tables.own(patterns)
@@ -96,7 +100,7 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, Path(flags.output_dir).expanduser(), formats)
+    return _make(wanted, found, expanded(flags.output_dir), formats)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -114,7 +118,8 @@ def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, for
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
-    checked.to_csv(folder / "claims.csv", index=False, lineterminator="\n", float_format="%.6g")
+    with whole(folder / "claims.csv") as path:
+        checked.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     lacking = gaps(found)
     write_page(folder / "index.html", drawings, checked, lacking, formats)
     print(f"\n{as_text(checked)}\n")
@@ -146,7 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--results", action="append", nargs="+", metavar="FILE",
-        help="results.csv of an experiment, any number; * is expanded: --results='runs/*/results.csv'",
+        help="results.csv of an experiment, any number, also with commas; * is expanded: "
+        "--results='runs/*/results.csv'",
     )  # fmt: skip
     parser.add_argument(
         "--only", choices=("own", "published"), help="draw only one's own results, or the published ones"
@@ -160,10 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _complain(message: object) -> int:
+def complain(message: object) -> int:
+    """Say on stderr what is wrong, and return the exit status."""
     print(f"paper_figures: {message}", file=sys.stderr)
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

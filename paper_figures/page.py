@@ -18,7 +18,7 @@ from .claims_table import shown, trainings_of
 from .families import FAMILIES
 from .look import dataset_name, name, network_name, pruning_name
 from .missing import Gap
-from .save import FORMATS
+from .save import FORMATS, whole
 
 _VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
 _PIXELS_PER_POINT = 96 / 72  # of CSS
@@ -63,7 +63,8 @@ def write_page(
         ),
         missing=_missing(gaps),
     )
-    path.write_text(text, encoding="utf-8")
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")  # paths as they are
 
 
 def _intro(sources: Sequence[str]) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import secrets
-import signal
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tf_lottery.children import end_with_parent, left_to_this_process
 from tf_lottery.cores import cores
 
 from .blocks import blocks
@@ -64,8 +64,14 @@ def save_figures(table: pd.DataFrame, folder: Path, *, among: pd.DataFrame | Non
     return [save(drawing, folder, formats) for drawing in drawings if drawing.family in _OF_A_RUN]
 
 
-def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS) -> Path:
+def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS, *, half: str = "") -> Path:
     """Write a figure in these formats and what it draws as CSV; return the path of the first format.
+
+    Args:
+        drawing: The figure.
+        folder: Made if it is not there.
+        formats: Names of `FORMATS`.
+        half: The end of a file's name while it is written.
 
     Raises:
         OSError: The folder cannot be written.
@@ -73,7 +79,7 @@ def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS) -> 
     folder.mkdir(parents=True, exist_ok=True)
     gc.disable()  # artists are full of cycles, and looking for them takes a sixth of the time; they are freed below
     try:
-        return _save(drawing, folder, formats)
+        return _save(drawing, folder, formats, half or secrets.token_hex(4))
     finally:
         gc.enable()
 
@@ -87,41 +93,58 @@ def save_all(
         DrawingDiedError: A process was killed.
         OSError: The folder cannot be written.
     """
-    save_one = partial(save, folder=folder, formats=formats)
+    half = secrets.token_hex(4)
+    save_one = partial(save, folder=folder, formats=formats, half=half)
     processes = min(cores(), len(drawings) // _FOR_A_PROCESS)
     if processes <= 1:
         yield from map(save_one, drawings)
         return
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+    others = set(multiprocessing.active_children())
+    with left_to_this_process():
+        pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), end_with_parent)
+        paths = pool.map(save_one, drawings)
     try:
-        yield from pool.map(save_one, drawings)
+        yield from paths
     except BrokenProcessPool as error:
         raise DrawingDiedError from error
+    except BaseException:  # interrupted: the figures under way, and those that wait, may take a minute
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        for left in folder.glob(f".*.{half}"):  # of a process that was killed
+            left.unlink(missing_ok=True)
 
 
 class DrawingDiedError(Exception):
     """A process that drew figures was killed."""
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it waits for the figures under way, so that no file stays half
-
-
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a path beside this one to write to, and put what was written in its place: nobody sees half of it."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # random: in containers processes count from 1
+def whole(path: Path, half: str = "") -> Iterator[Path]:
+    """Give a path beside this one to write to, and put what was written in its place: nobody sees half of it.
+
+    Args:
+        path: Where the file is when it is whole.
+        half: The end of its name until then; by default one that no other process has.
+
+    Raises:
+        OSError: It cannot be written; the error names `path`.
+    """
+    beside = path.with_name(f".{path.name}.{half or secrets.token_hex(4)}")
     try:
         yield beside
         beside.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
-def _save(drawing: Drawing, folder: Path, formats: Collection[str]) -> Path:
-    with whole(folder / f"{drawing.name}.csv") as path:
+def _save(drawing: Drawing, folder: Path, formats: Collection[str], half: str) -> Path:
+    with whole(folder / f"{drawing.name}.csv", half) as path:
         drawing.csv.to_csv(path, index=False, lineterminator="\n")
     style: Any = dict(STYLE) | {"svg.hashsalt": drawing.name}  # names that only Matplotlib's stubs know one by one
     figures: dict[Size, Figure] = {}
@@ -132,6 +155,6 @@ def _save(drawing: Drawing, folder: Path, formats: Collection[str]) -> Path:
                 figures[size] = drawing.figure(size)
             paths.append(folder / f"{drawing.name}{ending}")
             kind = ending.split(".")[-1]
-            with whole(paths[-1]) as path:
+            with whole(paths[-1], half) as path:
                 figures[size].savefig(path, format=kind, metadata=_METADATA[kind])
     return paths[0]

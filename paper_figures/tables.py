@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
+from tf_lottery.home import expanded
 from tf_lottery.results import COLUMNS, TEXT, lettered
 
 from . import authors, reference
@@ -52,30 +54,44 @@ def own(patterns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """Return the user's results of these files, and notes on what was left out.
 
     Args:
-        patterns: Paths of results tables; `*` and `**` are expanded where the shell did not.
+        patterns: Paths of results tables; `*` and `**` are expanded where the shell did not, and commas part several.
 
     Raises:
         OSError: A file cannot be read.
         ValueError: A pattern matches nothing, a file is no results table, or a row of it cannot be.
     """
     files: dict[Path, None] = {}
-    for pattern in patterns:
-        found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 -- of any root
-        if not found:
-            raise ValueError(f"--results={pattern}: no such file. Expected the results.csv of an experiment.")
-        for name in found:
-            path = Path(name)
-            files[path / "results.csv" if path.is_dir() else path] = None
-    table, notes = _joined([(file, _read(file).assign(store=_store(file))) for file in files])
+    for path in (path for pattern in patterns for path in _matching(pattern)):
+        files[path / "results.csv" if path.is_dir() else path] = None
+    table, notes = _joined([(file, _with_store(_read(file), file)) for file in files])
     if (no_length := table.epochs.isna() & (table.technique == "dense")).any():
         networks = ", ".join(sorted(set(table.network[no_length])))
         notes.append(f"no column says how many epochs {networks} trained (epochs, T): the greatest t stands for it")
     return table.assign(source="own"), notes
 
 
-def _store(path: Path) -> str:
-    """Return the run store that a results table belongs to, "" if it stands alone."""
-    return str(path.parent) if (path.parent / "stages").is_dir() else ""
+def _matching(pattern: str) -> list[Path]:
+    """Return the file of this name; if there is none, those of this pattern, or of each of them that commas part.
+
+    Raises:
+        ValueError: No file.
+    """
+    path = expanded(pattern)
+    with suppress(OSError):  # a name that is too long is a list
+        if path.exists():  # runs[1]/results.csv is a name before it is a pattern
+            return [path]
+    if found := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 -- of any root
+        return [Path(name) for name in found]
+    if "," in pattern:
+        return [path for part in pattern.split(",") if part for path in _matching(part)]
+    raise ValueError(f"--results={pattern}: no such file. Expected the results.csv of a run_experiment.py.")
+
+
+def _with_store(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Add the run store that a results table belongs to, "" if it stands alone."""
+    store = str(path.parent) if (path.parent / "stages").is_dir() else ""
+    # As objects: a path may hold bytes that are no text, and pandas' own strings may not.
+    return table.assign(store=pd.Series(store, index=table.index, dtype=object))
 
 
 def _read(path: Path, *, theirs: bool = False) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paper_figures.save import whole
+from .save import whole
 
 _NAME = "events.out.tfevents.0000000000."  # TensorBoard looks for the first three words
 

@@ -1,6 +1,6 @@
 """`python -m tf_lottery`: the command."""
 
-from tf_lottery.command.main import console
+from tf_lottery.command.console import console
 
 if __name__ == "__main__":
     console()

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import tempfile
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -45,10 +46,12 @@ def import_quietly() -> None:
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            # Asking for devices is what makes it say that there is no GPU.
-            len(tf.config.list_physical_devices())
-            for module in (keras, tfmot, tfmot_wrapper):
-                importlib.import_module(module.__name__)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of others, and errors under `python -W error`
+                # Asking for devices is what makes it say that there is no GPU.
+                len(tf.config.list_physical_devices())
+                for module in (keras, tfmot, tfmot_wrapper):
+                    importlib.import_module(module.__name__)
         except BaseException:
             os.dup2(saved, 2)
             notes.seek(0)

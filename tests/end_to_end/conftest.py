@@ -23,6 +23,12 @@ SMALL = [
 STAGES = 5
 
 
+def heed_signals():
+    """Undo what the tests' own parent may have set: a background job and what it starts ignore Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Runner:
     """Starts the command in a folder of its own."""
 
@@ -45,9 +51,10 @@ class Runner:
             cwd=self.folder,
             env=variables,
             text=True,
+            errors="replace",
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=before,
+            preexec_fn=lambda: (heed_signals(), before and before()),
         )
 
     def __call__(self, *flags: str, status: int = 0, **settings) -> tuple[str, str]:

@@ -32,48 +32,12 @@ def test_help_names_every_flag(run, tools):
         assert f"--{flag} " in out
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--strategy=weight_rewnd"], "unknown strategy 'weight_rewnd'. Did you mean 'weight_rewind'?"),
-        (["--dataset=fasion_mnist"], "Did you mean 'fashion_mnist'?"),
-        (["--network=resnt20"], "Did you mean 'resnet20'?"),
-        (["--heuristic=global"], "unknown heuristic 'global'."),
-        (["--schedule=iterativ"], "Did you mean 'iterative'?"),
-        (["--executor=locl"], "Did you mean 'local'?"),
-        (["--recipe=lenet_digit"], "Did you mean 'lenet_digits'?"),
-        (["--jit=yes"], "Known: auto, off, on"),
-        (["--input=streem"], "Did you mean 'stream'?"),
-        (["--precision=mixed_bfloat"], "Did you mean 'mixed_bfloat16'?"),
-        (["--densty=0.5"], "Did you mean: density"),
-        (["--density=0.5,1.5"], "--density=1.5: expected a number above 0, at most 1"),
-        (["--density=half"], "--density=half: expected a number"),
-        (["--retrain_epochs=31"], "--retrain_epochs=31: expected a number above 0, at most 30"),
-        (["--retrain_epochs=0"], "--retrain_epochs=0"),
-        (["--trials=0"], "--trials=0: expected 1 or more"),
-        (["--epochs=0"], "--epochs=0: expected 1 or more"),
-        (["--batch_size=2000"], "--batch_size=2000: expected 1 to 1297"),
-        (["--learning_rate=-1"], "--learning_rate=-1.0: expected"),
-        (["--workers=0"], "--workers=0: expected auto, or a number of processes"),
-        (["--workers=many"], "--workers=many: expected auto"),
-        (["--trials=three"], "--trials"),
-        (["--strategy="], "--strategy is empty"),
-        (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
-        (["--heuristic=structured_a"], "prunes once, as in the paper: expected --schedule=one_shot"),
-        (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
-        (
-            ["--heuristic=random,structured_a", "--schedule=one_shot", "--density=0.5", "--network=resnet56"],
-            "0.8458, 0.7788, 0.7172, 0.6655. Each heuristic has densities of its own: leave out --density",
-        ),
-        (["--flagfile=flags/quikstart.flags"], "Did you mean 'flags/quickstart.flags'?"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_wrong_flag_is_one_clear_line_before_anything_runs(run, flags, message):
+@pytest.mark.parametrize("flags", [["--trials=abc"], ["--density=1e-12"], ["--flagfile=flags/quikstart.flags"]])
+def test_a_wrong_flag_is_one_clear_line_before_anything_runs(run, flags):
     out, err = run(*flags, status=2, tensorflow=False)
-    assert message in err
+    assert err.startswith(f"run_experiment: {flags[0]}: ")
     assert out == ""
-    assert len(err.strip().splitlines()) <= 2
+    assert len(err.splitlines()) == 1
     assert [path.name for path in run.folder.iterdir()] == ["no_tensorflow"]
 
 

@@ -1,9 +1,11 @@
 """The command, as a user types it."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -52,13 +54,16 @@ def test_every_drawing_has_numbers_of_one_schema_a_caption_and_an_alternative(dr
         assert len(drawing.alt) > len(drawing.caption)
 
 
-def test_interrupted_it_says_so_and_leaves_whole_files_only(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_says_so_and_leaves_whole_files_only(tmp_path, number):
     command = [sys.executable, "-m", "paper_figures", "--output_dir", str(tmp_path), "resnet56"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    heed = partial(signal.signal, number, signal.SIG_DFL)  # what runs the tests may ignore it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heed, start_new_session=True, **pipes) as process:
         first = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, number)  # as a terminal does: the processes that draw get it too
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert errors.startswith("paper_figures: interrupted.")
     assert errors.count("\n") == 1
     assert Path(first.strip()).is_file()

@@ -111,6 +111,31 @@ def test_any_number_of_own_files_by_pattern_and_no_row_twice(small, tmp_path):
         tables.own([f"{tmp_path}/none/*.csv"])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("runs[1]/results.csv", 1),
+        ("runs[1]", 1),
+        ("a,b/results.csv", 1),
+        ("one.csv,runs[1]/results.csv", 2),
+        ("one.csv,two.csv,", 2),
+        ("*.csv,a,b/results.csv", None),  # a comma in a name cannot be told from one between names
+        ("*.csv", 2),
+        (f"one.csv,{'x/' * 3000}results.csv", None),  # longer than a path may be
+    ],
+)
+def test_a_name_is_taken_as_it_is_then_as_a_pattern_then_as_a_list(row, tmp_path, monkeypatch, pattern, count):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("runs[1]/results.csv", "a,b/results.csv", "one.csv", "two.csv")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(results.to_csv(results.table([row("dense", seed=seed)])))
+    if count is None:
+        with pytest.raises(ValueError, match="no such file"):
+            tables.own([pattern])
+    else:
+        assert len(tables.own([pattern])[0]) == count
+
+
 def test_rows_that_contradict_each_other_are_told_or_refused(row, tmp_path):
     for name, accuracy, columns in (("a", 0.8, []), ("b", 0.8, ["seed"]), ("c", 0.5, [])):
         table = results.table([row("dense"), row(accuracy=accuracy)]).assign(seed=0 if name == "a" else 0.0)

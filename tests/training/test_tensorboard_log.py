@@ -1,5 +1,7 @@
 """What TensorBoard reads of what we write."""
 
+import os
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,6 +21,13 @@ def read(tmp_path):
         return events
 
     return read
+
+
+def test_a_folder_whose_name_is_no_text_gets_its_own_file(tmp_path):
+    folder = tmp_path / os.fsdecode(b"byte_\xff")
+    folder.mkdir()
+    TensorBoardLog(folder).close()
+    assert len(list(folder.iterdir())) == len(list(tmp_path.iterdir())) == 1
 
 
 def test_scalars_masks_histograms_and_hparams_are_read_back(tmp_path, read):

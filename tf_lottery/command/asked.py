@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 from tf_lottery.command.flags import FLAGS
+from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.grid import Grid
+from tf_lottery.experiments.spec import DENSITY_DECIMALS, EPOCHS_DECIMALS
+from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
-from tf_lottery.networks.recipes import PRECISIONS, default_recipe, resolve
+from tf_lottery.networks.network import Network
+from tf_lottery.networks.recipes import PRECISIONS, RECIPES, default_recipe, resolve
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -17,6 +24,11 @@ SCHEDULES = {
     "one_shot": "prune once to the density",
     "iterative": "prune 20% of what is left, retrain, repeat",
 }
+# A plan of so many takes some seconds to make; the paper's largest grid has 7,000.
+_MOST_STAGES = 100_000
+_WORKERS = Number(
+    least=1, most=10_000, expected="auto, or a number of processes, 1 or more, at most 10000", is_whole=True
+)
 _DEFAULT_DENSITIES = {"one_shot": (0.512, 0.2097, 0.1074, 0.044), "iterative": (0.8**14,)}
 
 
@@ -29,22 +41,16 @@ def grids() -> list[Grid]:
 
     One for each list of densities: that of heuristics that prune to any, and each other one's own.
     """
-    lookup("dataset", DATASETS, FLAGS.dataset)
-    networks.find(FLAGS.network)
-    lookup("schedule", SCHEDULES, FLAGS.schedule)
-    for name in FLAGS.strategy:
-        lookup("strategy", TECHNIQUES, name)
-    for name in FLAGS.heuristic:
-        lookup("heuristic", HEURISTICS, name)
-    for flag in ("strategy", "heuristic"):
-        if not FLAGS[flag].value:
-            raise UsageError(f"--{flag} is empty: expected one or more, with commas.")
-    for flag, least in (("trials", 1), ("seed", 0), ("epochs", 1), ("batch_size", 1)):
-        if FLAGS[flag].value is not None and FLAGS[flag].value < least:
-            raise UsageError(f"--{flag}={FLAGS[flag].value}: expected {least} or more.")
-    if FLAGS.learning_rate is not None and not 1e-36 <= FLAGS.learning_rate <= 1e38:
-        raise UsageError(f"--learning_rate={FLAGS.learning_rate}: expected 1e-36 to 1e38, what float32 can hold.")
-    lookup("precision", dict.fromkeys(PRECISIONS), FLAGS.precision)
+    for flag in ("strategy", "heuristic", "density", "retrain_epochs", "recipe", "output_dir", "data_dir"):
+        _check_not_empty(flag)
+    _known("dataset", DATASETS)
+    _of_network(networks.find)
+    _known("schedule", SCHEDULES)
+    _known("strategy", TECHNIQUES)
+    _known("heuristic", HEURISTICS)
+    _known("precision", dict.fromkeys(PRECISIONS))
+    if FLAGS.recipe:
+        _known("recipe", RECIPES)
     training = resolve(
         FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
         examples=DATASETS[FLAGS.dataset].train_examples,
@@ -56,7 +62,7 @@ def grids() -> list[Grid]:
     by_densities: dict[tuple[float, ...], list[str]] = {}
     for name in dict.fromkeys(FLAGS.heuristic):
         by_densities.setdefault(_densities(name), []).append(name)
-    return [
+    asked = [
         Grid(
             network=FLAGS.network,
             dataset=FLAGS.dataset,
@@ -65,34 +71,75 @@ def grids() -> list[Grid]:
             schedule=FLAGS.schedule,
             techniques=tuple(dict.fromkeys(FLAGS.strategy)),
             densities=densities,
-            retrain_epochs=_numbers("retrain_epochs", float(training.epochs)),
+            retrain_epochs=_retrain_epochs(training.epochs),
             trials=FLAGS.trials,
             seed=FLAGS.seed,
         )
         for densities, names in by_densities.items()
     ]
+    _check_size(asked)
+    return asked
 
 
 def execution() -> Execution:
     """Return how to run it."""
-    lookup("executor", EXECUTORS, FLAGS.executor)
-    lookup("choice for --jit", dict.fromkeys(("auto", "on", "off")), FLAGS.jit)
-    lookup("choice for --input", dict.fromkeys(("auto", "memory", "stream")), FLAGS.input)
-    if FLAGS.workers != "auto" and not (FLAGS.workers.isdecimal() and int(FLAGS.workers) > 0):
-        raise UsageError(f"--workers={FLAGS.workers}: expected auto, or a number of processes, 1 or more.")
+    _known("executor", EXECUTORS)
+    for flag, choices in (("jit", ("auto", "on", "off")), ("input", ("auto", "memory", "stream"))):
+        _known(flag, dict.fromkeys(choices))
+    try:
+        data_dir = FLAGS.data_dir and str(expanded(FLAGS.data_dir))
+    except ValueError as error:
+        raise UsageError(f"--data_dir={error}") from None
     return Execution(
-        data_dir=FLAGS.data_dir,
+        data_dir=data_dir,
         download=FLAGS.download,
         jit=FLAGS.jit,
         input=FLAGS.input,
-        workers=None if FLAGS.workers == "auto" else int(FLAGS.workers),
+        workers=None if FLAGS.workers == "auto" else int(_number("workers", FLAGS.workers, _WORKERS)),
         checkpoint_seconds=FLAGS.checkpoint_seconds,
     )
 
 
+def _check_not_empty(flag: str) -> None:
+    """Refuse `--flag=` and `--flag=a,,b`: a shell's variable is unset, or something was left out."""
+    value = FLAGS[flag].value
+    if value in ("", []):
+        several = " or more, with commas" if value == [] else " value"
+        raise UsageError(f"--{flag} is empty: expected one{several}. Leave the flag out for its default.")
+    if isinstance(value, list) and "" in value:
+        raise UsageError(f"--{flag}={','.join(value)}: nothing stands before or after a comma. Expected a value there.")
+
+
+def _known(flag: str, table: Mapping[str, Any]) -> None:
+    """Look up the flag's name, or each of its names."""
+    value = FLAGS[flag].value
+    for name in value if isinstance(value, list) else [value]:
+        try:
+            lookup(flag, table, name)
+        except ValueError as error:
+            raise UsageError(f"--{flag}={name}: {error}") from None
+
+
+def _of_network(find: Callable[[str], Network]) -> Network:
+    try:
+        return find(FLAGS.network)
+    except ValueError as error:
+        message = str(error).removeprefix(f"network {FLAGS.network!r}: ")
+        raise UsageError(f"--network={FLAGS.network}: {message}") from None
+
+
+def _check_size(asked: Sequence[Grid]) -> None:
+    count = sum(grid.size for grid in asked)
+    if count > _MOST_STAGES:
+        raise UsageError(
+            f"--trials={FLAGS.trials} of all combinations makes {count:,} stages: expected at most {_MOST_STAGES:,} "
+            "for one command. Use fewer --trials, or fewer values of --strategy, --density or --retrain_epochs."
+        )
+
+
 def _densities(name: str) -> tuple[float, ...]:
     """Return the densities to prune to by this heuristic."""
-    heuristic, asked = HEURISTICS[name], _numbers("density", 1.0)
+    heuristic, asked = HEURISTICS[name], _asked_densities()
     if heuristic.any_density:
         asked = asked or _DEFAULT_DENSITIES[FLAGS.schedule]
     elif FLAGS.schedule != "one_shot":
@@ -107,17 +154,24 @@ def _densities(name: str) -> tuple[float, ...]:
         raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}{several}") from None
 
 
-def _numbers(flag: str, greatest: float) -> tuple[float, ...]:
-    numbers, decimals = [], {"density": 10, "retrain_epochs": 6}[flag]  # that count in a spec
-    for text in FLAGS[flag].value or ():
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        if not 0 < round(number, decimals) <= greatest:
-            bound = "the T epochs of the dense training" if flag == "retrain_epochs" else "all weights"
-            raise UsageError(
-                f"--{flag}={text}: expected a number above 0, at most {greatest:g} ({bound}), to {decimals} decimals."
-            )
-        numbers.append(number)
-    return tuple(dict.fromkeys(numbers))
+def _asked_densities() -> tuple[float, ...]:
+    least = 10.0**-DENSITY_DECIMALS
+    words = f"a number above 0, at most 1 (all weights); the smallest is {least:g}"
+    return _numbers("density", Number(least=least, most=1.0, expected=words))
+
+
+def _retrain_epochs(total: int) -> tuple[float, ...]:
+    least = 10.0**-EPOCHS_DECIMALS
+    words = f"a number above 0, at most {total} (the T epochs of the dense training); the smallest is {least:g}"
+    return _numbers("retrain_epochs", Number(least=least, most=total, expected=words))
+
+
+def _numbers(flag: str, number: Number) -> tuple[float, ...]:
+    return tuple(dict.fromkeys(_number(flag, text, number) for text in FLAGS[flag].value or ()))
+
+
+def _number(flag: str, text: str, number: Number) -> float:
+    try:
+        return float(number.parse(text))
+    except ValueError as error:
+        raise UsageError(f"--{flag}={text}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from absl import flags
 
 from tf_lottery import __version__, command_names
 from tf_lottery.command.flagfiles import FlagfileError, expand
+from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -63,6 +65,22 @@ flags.DEFINE_bool("dry_run", False, "Print the stages, which are done, and what 
 flags.DEFINE_bool("list", False, "Print all networks, datasets, recipes, heuristics, strategies and flagfiles.")
 flags.DEFINE_bool("version", False, "Print the version.")
 
+_COUNT = Number(least=1, most=10**9, expected="1 or more, at most a billion, a whole number", is_whole=True)
+_NUMBERS = {
+    "trials": _COUNT,
+    "epochs": _COUNT,
+    "batch_size": _COUNT,
+    "seed": Number(least=0, most=2**63 - 1, expected="0 or more, below 2^63, a whole number", is_whole=True),
+    "learning_rate": Number(
+        least=1e-37, most=1e37, expected="a number above 0, from 1e-37 to 1e37 (what float32 holds)"
+    ),
+    "checkpoint_seconds": Number(least=0, most=1e9, expected="0 or more, at most a billion, a number of seconds"),
+}
+for _name, _number in _NUMBERS.items():
+    FLAGS[_name].parser = _number
+# What flags of absl's own take.
+_KINDS = {"bool": "expected true or false.", "int": "expected a whole number.", "float": "expected a number."}
+
 _TITLE = (
     'Train, prune, retrain and compare: "Comparing Rewinding and Fine-tuning in Neural Network Pruning" (ICLR 2020).'
 )
@@ -83,8 +101,10 @@ def parse(argv: Sequence[str]) -> list[str]:
         sys.exit(0)
     try:
         rest = list(FLAGS(expand(argv, fallback=HOME)))
-    except (flags.Error, FlagfileError) as error:
+    except FlagfileError as error:
         sys.exit(complain(f"{error} See --help.", status=2))
+    except flags.Error as error:
+        sys.exit(complain(f"{_told(error)} See --help.", status=2))
     if FLAGS.version:
         print(f"tf_lottery {__version__}")
         sys.exit(0)
@@ -95,6 +115,15 @@ def complain(message: object, *, status: int) -> int:
     """Say on stderr what is wrong, and return the exit status."""
     print(f"{command_names.program()}: {message}", file=sys.stderr)
     return status
+
+
+def _told(error: flags.Error) -> str:
+    """Return what absl found wrong, with the flag as it was typed and what it takes."""
+    text = " ".join(str(error).split()).replace(" ?", "?")
+    illegal = re.fullmatch(r"flag (--(\w+)=.*?): (.*)", text)
+    if illegal and illegal[2] in FLAGS:
+        return f"{illegal[1]}: {_KINDS.get(FLAGS[illegal[2]].flag_type(), illegal[3])}"
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _help() -> str:

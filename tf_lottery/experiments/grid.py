@@ -35,6 +35,12 @@ class Grid:
     trials: int
     seed: int
 
+    @property
+    def size(self) -> int:
+        """How many specs it yields, counted without making any."""
+        chains = len(self.techniques) * len(self.heuristics) * max(1, len(self.retrain_epochs))
+        return self.trials * (1 + chains * len(levels(self.schedule, self.densities)))
+
     def specs(self) -> Iterator[Spec]:
         """Yield the networks to be reported: dense ones first, then each level of each technique."""
         for trial in range(1, self.trials + 1):

@@ -13,6 +13,8 @@ from tf_lottery.networks.recipes import Training
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
 NUMERICAL_FORMAT = 1
 
+DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
+
 Schedule = Literal["one_shot", "iterative"]
 
 
@@ -71,7 +73,8 @@ class RetrainSpec:
     def __post_init__(self) -> None:
         total = self.dense.training.epochs
         # 0.8**3 and 0.512 differ in their last bit and are one density.
-        density, epochs = round(float(self.density), 10), round(float(self.retrain_epochs), 6)
+        density = round(float(self.density), DENSITY_DECIMALS)
+        epochs = round(float(self.retrain_epochs), EPOCHS_DECIMALS)
         if not 0 < density <= 1:
             raise ValueError(f"--density={self.density:g}: expected 1e-10 to 1; ten decimals of it count.")
         if not 0 < epochs <= total:

@@ -12,18 +12,26 @@ from tf_lottery.networks.network import Network
 
 NETWORKS = merge("network", lenet.NETWORKS, resnet_cifar.NETWORKS)
 
+# Below, layers of one unit; above, ten thousand times the weights.
+_LEAST_WIDTH, _MOST_WIDTH = 0.01, 100
+
 
 def find(name: str) -> Network:
     """Return the network of this name, at its width: `find("resnet20_x0.5")` has half the filters.
 
     Raises:
-        ValueError: Unknown name, or a width that is not above 0.
+        ValueError: Unknown name, or a width that is no plain number or out of bounds.
     """
-    match = re.fullmatch(r"(?P<base>.+)_x(?P<width>\d+(\.\d+)?)", name)
-    base, width = (match["base"], float(match["width"])) if match else (name, 1.0)
-    if not width > 0:
-        raise ValueError(f"network {name!r}: expected a width above 0, such as {base}_x0.5.")
-    network = lookup("network", NETWORKS, base)
+    base, marked, text = name.rpartition("_x")
+    network = lookup("network", NETWORKS, base if marked else name)
+    width = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else 0.0
+    if not marked:
+        width = 1.0
+    elif not _LEAST_WIDTH <= width <= _MOST_WIDTH:
+        raise ValueError(
+            f"network {name!r}: expected a width above 0, from {_LEAST_WIDTH} to {_MOST_WIDTH} and written such as "
+            f"{base}_x0.5."
+        )
     return replace(
         network,
         build=partial(network.build, width=width),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -93,7 +94,7 @@ class _EventFile:
 
         self._event = Event
         path = folder / f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}"
-        self._records = tf.io.TFRecordWriter(str(path))
+        self._records = tf.io.TFRecordWriter(os.fsencode(path))  # TensorFlow takes text for UTF-8, whatever the locale
         self._records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
 
     def write(self, summaries: list[Any], *, step: int) -> None:

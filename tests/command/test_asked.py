@@ -1,0 +1,137 @@
+"""What is wrong with a flag: one sentence that begins with the flag as it was typed, before anything runs."""
+
+import pytest
+from absl.testing import flagsaver
+
+from tf_lottery.command.asked import grids
+from tf_lottery.command.flags import parse
+from tf_lottery.command.main import main
+from tf_lottery.experiments.plan import plan
+
+COUNT = "expected 1 or more, at most a billion, a whole number"
+DENSITY = "expected a number above 0, at most 1 (all weights); the smallest is 1e-10"
+EPOCHS = "expected a number above 0, at most 30 (the T epochs of the dense training); the smallest is 1e-06"
+WIDTH = "expected a width above 0, from 0.01 to 100 and written such as resnet20_x0.5"
+RATE = "expected a number above 0, from 1e-37 to 1e37 (what float32 holds)"
+SECONDS = "expected 0 or more, at most a billion, a number of seconds"
+WORKERS = "expected auto, or a number of processes, 1 or more"
+COMMA = "nothing stands before or after a comma"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ask(*flags):
+    """Return the exit status of a dry run, in this process."""
+    with flagsaver.flagsaver():
+        try:
+            return main(parse(["run", *flags, "--dry_run"]))
+        except SystemExit as end:
+            return end.code
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        *((f"--trials={text}", COUNT) for text in ("0", "-1", "abc", "", "1e3", "1_0", "\u0663", "9" * 30, "nan")),
+        *((f"--epochs={text}", COUNT) for text in ("0", "1.5", "\u00b2")),
+        *((f"--batch_size={text}", COUNT) for text in ("0", "1e3", "inf")),
+        *((f"--seed={text}", "expected 0 or more, below 2^63") for text in ("-1", "1.0", str(2**63), "9" * 5000)),
+        *((f"--learning_rate={text}", RATE) for text in ("nan", "inf", "-1", "0", "1e-320", "1e39", "1_0", "x", "")),
+        *((f"--checkpoint_seconds={text}", SECONDS) for text in ("nan", "inf", "-1", "soon")),
+        *((f"--workers={text}", WORKERS) for text in ("0", "-1", "many", "1.5", "\u0663", "\u00b2", "")),
+        *((f"--density={text}", DENSITY) for text in ("1e-12", "1e-400", "0", "-0.5", "1.5", "nan", "inf", "half")),
+        *((f"--retrain_epochs={text}", EPOCHS) for text in ("0", "1e-9", "31", "inf", "all")),
+        *((f"--network=resnet20_x{text}", WIDTH) for text in ("0", "1e9", "1000000000", "0.0001", "\u0663", "-1", "")),
+        *((f"--{flag}=", f"--{flag} is empty: expected one") for flag in ("strategy", "density", "recipe", "data_dir")),
+        ("--output_dir=", "--output_dir is empty: expected one value"),
+        *((f"--{text}", COMMA) for text in ("density=0.5,,0.2", "strategy=lr_rewind,", "retrain_epochs=,3")),
+        ("--download=maybe", "expected true or false"),
+        ("--verbosity=loud", "expected a whole number"),
+        ("--epochs=2000000", "expected 1 to 1000000"),
+        ("--batch_size=2000", "expected 1 to 1297"),
+        ("--trials=1000000000", "makes 15,000,000,000 stages: expected at most 100,000"),
+        ("--strategy=weight_rewnd", "unknown strategy 'weight_rewnd'. Did you mean 'weight_rewind'?"),
+        ("--dataset=fasion_mnist", "Did you mean 'fashion_mnist'?"),
+        ("--network=resnt20", "Did you mean 'resnet20'?"),
+        ("--network=resnt20_x2", "Did you mean 'resnet20'?"),
+        ("--heuristic=global", "unknown heuristic 'global'."),
+        ("--schedule=iterativ", "Did you mean 'iterative'?"),
+        ("--executor=locl", "Did you mean 'local'?"),
+        ("--recipe=lenet_digit", "Did you mean 'lenet_digits'?"),
+        ("--jit=yes", "Known: auto, off, on"),
+        ("--input=streem", "Did you mean 'stream'?"),
+        ("--precision=mixed_bfloat", "Did you mean 'mixed_bfloat16'?"),
+        ("--heuristic=structured_a", "prunes once, as in the paper: expected --schedule=one_shot"),
+        ("--flagfile=flags/quikstart.flags", "Did you mean 'flags/quickstart.flags'?"),
+        ("--output_dir=~nobody_of_this_name/x", "that home folder is not known"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, capsys, flag, message):
+    assert ask(flag) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    name, _, value = flag.partition("=")
+    as_typed = [f"{name}={each}" for each in (value, *value.split(","))] if value else [name]
+    assert any(err.startswith((f"run_experiment: {each}: ", f"run_experiment: {each} ")) for each in as_typed) or (
+        not value and err.startswith(f"run_experiment: {flag}: ")
+    )
+    assert len(err.splitlines()) == 1
+    assert "inf" not in err.replace(flag, "")
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--densty=0.5"], "Unknown command line flag 'densty'. Did you mean: density? See --help."),
+        (["--notrials"], "Did you mean: trials?"),
+        (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
+        (["--trials"], "--trials=--dry_run: expected 1 or more"),
+        (["--flagfile="], "--flagfile is empty: expected a file. Known: flags/"),
+        (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
+        (
+            ["--heuristic=random,structured_a", "--schedule=one_shot", "--density=0.5", "--network=resnet56"],
+            "0.8458, 0.7788, 0.7172, 0.6655. Each heuristic has densities of its own: leave out --density",
+        ),
+    ],
+)
+def test_what_is_no_flag_or_does_not_go_together_is_one_sentence(capsys, flags, message):
+    assert ask(*flags) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--learning_rate=.5"], ["--learning_rate=1E-3"], ["--density=1e-10"], ["--density=1.,0.5"], ["--trials=+2"],
+        ["--trials=1", "--trials=2"], ["--nodownload"], ["--download=false"], ["--network=resnet20_x0.01"],
+        ["--network=lenet_300_100_x100"], [f"--seed={2**63 - 1}"], ["--checkpoint_seconds=0"],
+        ["--retrain_epochs=1e-6"],
+    ],
+)  # fmt: skip
+def test_every_value_within_the_bounds_is_taken(capsys, flags):
+    assert ask(*flags) == 0
+    assert " stages, 0 done; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--schedule=one_shot", "--strategy=lr_rewind,reinit", "--density=0.5,0.2,0.2", "--retrain_epochs=1,2"],
+        ["--heuristic=random,layer_magnitude", "--density=0.3,0.5", "--trials=7"],
+    ],
+)
+def test_a_grid_counts_its_specs_without_making_them(flags):
+    with flagsaver.flagsaver():
+        parse(["run", *flags])
+        (grid,) = grids()
+    assert grid.size == len(list(grid.specs())) == len(plan(grid.specs()))
