@@ -14,6 +14,7 @@ from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.prunable import flat_layers
 from tf_lottery.pruning.slots import slots_by_kind, unscaled
 from tf_lottery.pruning.wrapper import Masked
+from tf_lottery.rewinding.nadam_count import NadamCount
 
 
 class PointMismatchError(ValueError):
@@ -30,10 +31,10 @@ def capture(model: Any) -> Arrays:
         Arrays by name: weights/..., masks/..., optimizer/....
 
     Raises:
-        ValueError: The model is not compiled, or with a legacy optimizer.
+        ValueError: The model has no weights yet, is not compiled, or with a legacy optimizer, or is trained by several
+            processes together.
     """
-    named = dict(_variables(model))
-    return dict(zip(named, map(np.asarray, keras.backend.batch_get_value(list(named.values()))), strict=True))
+    return {name: _value(variable) for name, variable in _variables(model)}
 
 
 def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
@@ -42,30 +43,70 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
     Args:
         model: Compiled, of the same architecture and kind of optimizer as the one the state was taken from.
         arrays: What `capture` returned.
-        keep_masks: Keep the masks that the model has now; what they do not keep becomes 0, in weights and slots.
+        keep_masks: Keep the masks that the model has now; what they do not keep becomes 0, in weights and slots. The
+            state may then be of the model before it had masks.
 
     Raises:
+        ValueError: As `capture`.
         PointMismatchError: The state is of another model or optimizer; the model is as it was.
         RuntimeError: What was read back is not what was written.
     """
     named = dict(_variables(model))
-    _compare(named, arrays)
-    masks = {name: variable for name, variable in named.items() if name.startswith("masks/")}
     # A state under its own masks goes back as it is: slots may be nonzero where weights are masked.
-    keep = {name.removeprefix("masks/"): variable.numpy() != 0 for name, variable in masks.items() if keep_masks}
+    keep = {}
+    if keep_masks:
+        arrays = {name: value for name, value in arrays.items() if not name.startswith("masks/")}
+        for name in [name for name in named if name.startswith("masks/")]:
+            keep[name.removeprefix("masks/")] = named.pop(name).numpy() != 0
+    _compare(named, arrays)
     values = {}
     for name in named:
-        if keep_masks and name in masks:
-            continue
         value = arrays[name]
         mask = keep.get(_weight_of(name))
         if mask is not None and mask.shape == value.shape:
             value = np.where(mask, value, value.dtype.type(0))
         values[name] = value
-    keras.backend.batch_set_value([(named[name], value) for name, value in values.items()])
-    for name, value in zip(values, keras.backend.batch_get_value([named[name] for name in values]), strict=True):
-        if np.asarray(value).tobytes() != np.asarray(values[name]).tobytes():
+    for name, value in values.items():
+        named[name].assign(value)
+    for name, value in values.items():
+        if any(copy.tobytes() != value.tobytes() for copy in _copies(named[name])):
             raise RuntimeError(f"{name} does not read as what was restored to it. Was it changed at the same time?")
+
+
+def check_trainable(model: Any) -> None:
+    """Raise ValueError if the state of this model could not be kept.
+
+    Not compiled, compiled with a legacy optimizer, or trained by several processes together.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"{type(optimizer).__name__} is a legacy optimizer, whose state cannot be kept whole. Use the one of the "
+            "same name in tf_keras.optimizers."
+        )
+    strategy = model.distribute_strategy
+    if strategy.cluster_resolver is not None:
+        raise ValueError(
+            f"the model is trained under {type(strategy).__name__}, by several processes together, whose state is not "
+            "in one place; expected one process. Use tf.distribute.MirroredStrategy, or no strategy."
+        )
+
+
+def _value(variable: Any) -> np.ndarray[Any, Any]:
+    """Return a variable's value; of one that each replica has its own of, as batch norm statistics, as Keras saves it.
+
+    That is their mean. Where they are equal it is not computed: the mean of three equal numbers may be another.
+    """
+    first, *others = _copies(variable)
+    return first if all(other.tobytes() == first.tobytes() for other in others) else np.asarray(variable.numpy())
+
+
+def _copies(variable: Any) -> list[np.ndarray[Any, Any]]:
+    """Return a variable's value on each replica of a tf.distribute strategy; without one there is one value."""
+    copies = variable.values if isinstance(variable, tf.distribute.DistributedValues) else (variable,)
+    return [np.asarray(copy.numpy()) for copy in copies]
 
 
 def _weight_of(name: str) -> str:
@@ -90,6 +131,9 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for kind, variables in slots.items():
         for variable, slot in zip(trainable, variables, strict=True):
             yield f"optimizer/{kind}/{names[variable.ref()]}", slot
+    if isinstance(optimizer, keras.optimizers.Nadam):
+        yield "optimizer/u_product_counter", NadamCount(optimizer)
+    yield from ((f"optimizer/{name}", variable) for name, variable in _unlisted(optimizer))
     found = {id(slot) for variables in slots.values() for slot in variables}
     others = [variable for variable in optimizer.variables if id(variable) not in found]
     # Made in the first step, a variable's name begins with the optimizer's own; made before it, it does not.
@@ -106,6 +150,17 @@ def _loss_scale(optimizer: Any) -> Iterator[tuple[str, Any]]:
     if optimizer.dynamic:
         yield "optimizer/loss_scale", optimizer._loss_scale.current_loss_scale
         yield "optimizer/loss_scale_counter", optimizer.dynamic_counter
+
+
+def _unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`."""
+    listed = {id(variable) for variable in optimizer.variables}
+    for name, value in vars(optimizer).items():
+        # The first is yielded by another name; the second is computed in each step.
+        if name in ("_learning_rate", "_current_learning_rate") or id(value) in listed:
+            continue
+        if isinstance(value, tf.Variable):
+            yield name.strip("_"), value
 
 
 def _is_among(optimizer: Any) -> bool:
@@ -136,16 +191,14 @@ def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def _built_optimizer(model: Any) -> Any:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
+    check_trainable(model)
+    if not model.built:
         raise ValueError(
-            f"{type(optimizer).__name__} is a legacy optimizer, whose state cannot be kept whole. Use the one of the "
-            "same name in tf_keras.optimizers."
+            "the model has no weights yet, so there is no state. Give its first layer an input shape, or call "
+            "model.build first."
         )
-    optimizer.build(model.trainable_variables)
-    return optimizer
+    model.optimizer.build(model.trainable_variables)
+    return model.optimizer
 
 
 def _compare(named: dict[str, Any], arrays: Arrays) -> None:
@@ -154,6 +207,11 @@ def _compare(named: dict[str, Any], arrays: Arrays) -> None:
             raise PointMismatchError(
                 f"the state is of another model: {name} has shape {arrays[name].shape} there and "
                 f"{tuple(variable.shape)} here."
+            )
+        if name in arrays and arrays[name].dtype != variable.dtype.as_numpy_dtype:
+            raise PointMismatchError(
+                f"the state is of another precision: {name} has dtype {arrays[name].dtype} there and "
+                f"{variable.dtype.name} here. Use the policy or dtype that the state was taken with."
             )
     missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
     if not missing and not extra:
