@@ -93,7 +93,7 @@ class LearningRateRewinding(keras.callbacks.Callback):
         self._begins = self._is_first_batch = not self._resumption.is_seen()
         if self._begins:
             self._rate_before = rate_before(self.model.optimizer)
-            self._iterations_before = int(self.model.optimizer.iterations)
+            self._iterations_before = int(self.model.optimizer.iterations.numpy())
             _rewind_rate(self.model, self._points, self._epoch)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -118,7 +118,7 @@ class LearningRateRewinding(keras.callbacks.Callback):
         self._is_first_batch = False
         optimizer = self.model.optimizer
         schedule = schedule_of(optimizer)
-        has_stepped = int(optimizer.iterations) > self._iterations_before
+        has_stepped = int(optimizer.iterations.numpy()) > self._iterations_before
         if has_stepped and isinstance(schedule, OffsetSchedule) and not schedule.called:
             raise ValueError(
                 "the training step was traced before its learning rate was rewound, and goes on reading the schedule "

@@ -34,9 +34,9 @@ class NadamCount:
         self._optimizer._u_product_counter = int(value)
 
     def _is_eager(self) -> bool:
-        step = int(self._optimizer.iterations)
+        step = int(self._optimizer.iterations.numpy())
         if self._optimizer._u_product_counter != step + 1:
             return False
         # As many traces times weights as steps: but then each step has multiplied for several weights.
         factors = self._optimizer.beta_1 * (1 - 0.5 * 0.96 ** np.arange(1, step + 1))
-        return float(self._optimizer._u_product) >= 0.7 * float(np.prod(factors))
+        return float(self._optimizer._u_product.numpy()) >= 0.7 * float(np.prod(factors))

@@ -52,7 +52,7 @@ class OffsetSchedule(keras.optimizers.schedules.LearningRateSchedule, tf.Module)
     def get_config(self) -> dict[str, Any]:
         """Return the schedule and the present offset."""
         inner = keras.optimizers.schedules.serialize(self.schedule)
-        return {"schedule": inner, "offset": int(self.offset)}
+        return {"schedule": inner, "offset": int(self.offset.numpy())}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> OffsetSchedule:
@@ -70,7 +70,9 @@ def schedule_of(optimizer: Any) -> Any:
 def schedule_step(optimizer: Any) -> int:
     """Return the step of its schedule that the optimizer's next step takes the rate of."""
     schedule = schedule_of(optimizer)
-    return int(optimizer.iterations) + (int(schedule.offset) if isinstance(schedule, OffsetSchedule) else 0)
+    return int(optimizer.iterations.numpy()) + (
+        int(schedule.offset.numpy()) if isinstance(schedule, OffsetSchedule) else 0
+    )
 
 
 def install_offset(model: Any) -> None:
@@ -94,7 +96,7 @@ def shift_schedule(optimizer: Any, *, to_step: int) -> None:
         ValueError: Its schedule is no `OffsetSchedule`.
     """
     schedule = schedule_of(optimizer)
-    offset = to_step - int(optimizer.iterations)
+    offset = to_step - int(optimizer.iterations.numpy())
     if isinstance(schedule, OffsetSchedule):
         schedule.offset.assign(offset)
     elif schedule is not None and offset:
@@ -118,6 +120,6 @@ def rate_before(optimizer: Any) -> float:
 def _rate_at(optimizer: Any, step: Any) -> float:
     schedule = schedule_of(optimizer)
     if schedule is None:
-        return float(optimizer.learning_rate)
+        return float(optimizer.learning_rate.numpy())
     # With a schedule, `optimizer.learning_rate` is that of the last step taken.
     return float(schedule.rate(step) if isinstance(schedule, OffsetSchedule) else schedule(step))

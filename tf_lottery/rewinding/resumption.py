@@ -10,6 +10,8 @@ class Resumption:
 
     def __init__(self, model: Any) -> None:
         """Remember what an earlier, interrupted `fit` left on the model; to be made before training begins."""
+        # BackupAndRestore deletes this of the model at the end, and then a `fit` without it fails (tf_keras 2.21).
+        model._training_state = getattr(model, "_training_state", None)
         self._model, self._earlier = model, model._training_state
 
     def is_seen(self) -> bool:

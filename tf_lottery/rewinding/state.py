@@ -87,7 +87,8 @@ def check_trainable(model: Any) -> None:
             "same name in tf_keras.optimizers."
         )
     strategy = model.distribute_strategy
-    if strategy.cluster_resolver is not None:
+    cluster = strategy.cluster_resolver and strategy.cluster_resolver.cluster_spec()
+    if cluster and sum(cluster.num_tasks(job) for job in cluster.jobs) > 1:
         raise ValueError(
             f"the model is trained under {type(strategy).__name__}, by several processes together, whose state is not "
             "in one place; expected one process. Use tf.distribute.MirroredStrategy, or no strategy."
