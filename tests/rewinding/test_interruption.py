@@ -126,3 +126,13 @@ def test_points_kept_before_an_interruption_still_hold(tmp_path):
     assert older.items() <= points_of(tmp_path / "points").items()
     for epoch in (2, 5):
         assert same(fit(model, tl.WeightRewinding(points, epoch=epoch), initial_epoch=epoch), end)
+
+
+def test_a_fit_without_backups_after_an_interrupted_one_is_rewound(tmp_path):
+    model, points = compiled("a schedule"), tl.RewindPoints(tmp_path / "points", epochs=[2])
+    with pytest.raises(InterruptedError):
+        fit(model, keras.callbacks.BackupAndRestore(str(tmp_path / "backup")), points, Interrupt(4))
+    watch = Interrupt()
+    fit(model, tl.WeightRewinding(points, epoch=2), watch, initial_epoch=2)
+    assert len(watch.rates) == 4 * BATCHES
+    assert int(model.optimizer.iterations) == 6 * BATCHES
