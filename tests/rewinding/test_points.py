@@ -33,7 +33,7 @@ def test_points_of_two_models_are_refused_before_the_second_trains(tmp_path):
     points, first, second = tl.RewindPoints(tmp_path, epochs=[1]), compiled(), compiled()
     fit(first, points)
     with pytest.raises(
-        ValueError, match="are of another model than this one, 'sequential.*; expected .* Make a Rewind"
+        ValueError, match=r"are of another model than this one, 'sequential.*; expected .* Make a Rewind"
     ):
         fit(second, points)
     assert int(second.optimizer.iterations) == 0
@@ -145,6 +145,11 @@ REFUSED = {
         lambda p: tl.rewind_learning_rate(keras.Sequential(), tl.RewindPoints(p), epoch=1),
         ValueError,
         r"not compiled, .* Call model.compile",
+    ),
+    "no model": (
+        lambda p: tl.rewind_weights(tl.RewindPoints(p), tl.RewindPoints(p), epoch=1),
+        TypeError,
+        r"model is <.*RewindPoints.*; expected a Keras 2 model",
     ),
     "legacy": (
         lambda p: fit(compiled(keras.optimizers.legacy.SGD(0.1, decay=0.1)), tl.RewindPoints(p, epochs=[9])),

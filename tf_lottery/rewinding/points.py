@@ -67,14 +67,28 @@ class RewindPoints(keras.callbacks.Callback):
         self._trained: weakref.ref[Any] | None = None
         self._training: str | None = None  # of the model that is trained
         self._retrained: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._kept_at_end: Arrays | None = None  # of the epoch that has just ended
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        del logs
+        self._kept_at_end = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the state; if it was kept a moment ago, only where other callbacks have changed it since.
+
+        ReduceLROnPlateau lowers the rate at the end of an epoch.
+        """
         del logs
-        self.keep(self.model, epoch)
+        self._keep(self.model, epoch, replaces=self._kept_at_end)
+        self._kept_at_end = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         del logs
-        self.keep(self.model, epoch + 1)
+        self._kept_at_end = self._keep(self.model, epoch + 1)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        del logs
+        self._kept_at_end = None
 
     def keep(self, model: Any, epoch: int) -> None:
         """Keep the state if this is one of the epochs and has no point yet; `fit` has this called.
@@ -89,20 +103,7 @@ class RewindPoints(keras.callbacks.Callback):
             ValueError: The points are of another model, or its state cannot be kept.
             OSError: The folder cannot be written.
         """
-        epoch = arguments.integer("epoch", epoch, least=0)
-        if not self.epochs or model in self._retrained:
-            return
-        self._begin(model, epoch)
-        if epoch in self.epochs and not self._is_kept(epoch):
-            metadata = {
-                "epoch": epoch,
-                "optimizer": _kind(model.optimizer),
-                "schedule_step": schedule_step(model.optimizer),
-                "training": self._training,
-            }
-            arrays = capture(model)
-            with _written(self._path(epoch), size=sum(array.nbytes for array in arrays.values())) as path:
-                checkpoint.write(path, arrays, metadata)
+        self._keep(model, arguments.integer("epoch", epoch, least=0))
 
     def finish(self, model: Any) -> None:
         """Keep nothing more of this model: what it trains from now on is a retraining. Rewinding has this called."""
@@ -160,6 +161,26 @@ class RewindPoints(keras.callbacks.Callback):
             )
         step = metadata.get("schedule_step", int(arrays["optimizer/iteration"]))
         return Point(arrays=arrays, schedule_step=step)
+
+    def _keep(self, model: Any, epoch: int, *, replaces: Arrays | None = None) -> Arrays | None:
+        """Return what was kept, None if nothing was."""
+        if not self.epochs or model in self._retrained:
+            return None
+        self._begin(model, epoch)
+        if epoch not in self.epochs or (replaces is None and self._is_kept(epoch)):
+            return None
+        arrays = capture(model)
+        if replaces is not None and all(arrays[name].tobytes() == old.tobytes() for name, old in replaces.items()):
+            return None
+        metadata = {
+            "epoch": epoch,
+            "optimizer": _kind(model.optimizer),
+            "schedule_step": schedule_step(model.optimizer),
+            "training": self._training,
+        }
+        with _written(self._path(epoch), size=sum(array.nbytes for array in arrays.values())) as path:
+            checkpoint.write(path, arrays, metadata)
+        return arrays
 
     def _begin(self, model: Any, epoch: int) -> None:
         """Note which training this is, at its first epoch."""

@@ -61,6 +61,10 @@ class OffsetSchedule(keras.optimizers.schedules.LearningRateSchedule, tf.Module)
         return cls(inner, config["offset"])
 
 
+# Files of the old kind (.h5) name schedules without their package.
+keras.utils.get_custom_objects()["OffsetSchedule"] = OffsetSchedule
+
+
 def schedule_of(optimizer: Any) -> Any:
     """Return the optimizer's schedule, None if its rate is a plain number."""
     rate = unscaled(optimizer)._learning_rate
@@ -82,7 +86,8 @@ def install_offset(model: Any) -> None:
     if schedule is None or isinstance(schedule, OffsetSchedule):
         return
     with model.distribute_strategy.scope():
-        optimizer.learning_rate = OffsetSchedule(schedule)
+        # Not by the property: the optimizer would be saved with both, and not be loaded.
+        optimizer._learning_rate = OffsetSchedule(schedule)
     # Keras remembers what of an optimizer is saved from the first time on: without the offset.
     vars(optimizer).pop("_coalesced_children", None)
     if model.train_function is not None:  # the old schedule is part of it

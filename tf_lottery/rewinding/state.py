@@ -74,11 +74,15 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
 
 
 def check_trainable(model: Any) -> None:
-    """Raise ValueError if the state of this model could not be kept.
+    """Raise an error that names the cure if the state of this model could not be kept.
 
-    Not compiled, compiled with a legacy optimizer, or trained by several processes together.
+    Raises:
+        TypeError: Not a Keras 2 model.
+        ValueError: Not compiled, compiled with a legacy optimizer, or trained by several processes together.
     """
-    optimizer = getattr(model, "optimizer", None)
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model is {model!r} ({type(model).__name__}); expected a Keras 2 model (tf_keras), compiled.")
+    optimizer = model.optimizer
     if optimizer is None:
         raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
     if not isinstance(optimizer, keras.optimizers.Optimizer):
