@@ -135,7 +135,7 @@ def test_whoever_reads_while_a_file_is_replaced_reads_the_older_one_whole(tmp_pa
     path = tmp_path / "a"
     checkpoint.write(path, {"w": np.zeros(3)}, {})
     older = path.read_bytes()
-    with path.open("rb") as reader:
+    with path.open("rb", buffering=0) as reader:
         begin = reader.read(10)
         checkpoint.write(path, {"w": np.ones(3)}, {})
         assert begin + reader.read() == older

@@ -103,8 +103,7 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]], text: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         array = arrays[name]
-        # NumPy calls all dtypes by their size alone ("<V2") that are not its own.
-        dtype = array.dtype.name if array.dtype.kind == "V" else array.dtype.str
-        digest.update(f"\n{name} {dtype} {array.shape}\n".encode())
+        # NumPy's name of bfloat16, "<V2", says its size alone; no other of the dtypes has it.
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -128,6 +128,25 @@ def test_points_kept_before_an_interruption_still_hold(tmp_path):
         assert same(fit(model, tl.WeightRewinding(points, epoch=epoch), initial_epoch=epoch), end)
 
 
+def test_a_backup_of_the_middle_of_the_first_epoch_is_not_rewound_again(tmp_path):
+    def train(model, points, watch):
+        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"), save_freq=2)
+        fit(model, backup, tl.LearningRateRewinding(points, epoch=2), watch, initial_epoch=2)
+
+    model, points = compiled("a schedule"), tl.RewindPoints(tmp_path / "points", epochs=[2])
+    fit(model, points)
+    with pytest.raises(InterruptedError):
+        train(model, points, Interrupt(2))
+    velocity = capture(model)["optimizer/momentums/dense/kernel"]
+    model, watch = compiled("a schedule"), Interrupt()
+    seen = []
+    watch.on_train_batch_begin = lambda batch, logs=None: seen.append(capture(model))
+    train(model, points, watch)
+    assert len(watch.rates) == 4 * BATCHES - 2
+    assert np.allclose(watch.rates[:4], [0.01] + [0.01] * 3)
+    assert np.array_equal(seen[0]["optimizer/momentums/dense/kernel"], velocity)
+
+
 def test_a_fit_without_backups_after_an_interrupted_one_is_rewound(tmp_path):
     model, points = compiled("a schedule"), tl.RewindPoints(tmp_path / "points", epochs=[2])
     with pytest.raises(InterruptedError):

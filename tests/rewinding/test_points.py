@@ -21,6 +21,10 @@ def compiled(optimizer="sgd"):
     return model
 
 
+def drops():
+    return keras.optimizers.schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.01, 0.001])
+
+
 def fit(model, *callbacks, initial_epoch=0, epochs=2):
     model.fit(X, Y, 8, initial_epoch=initial_epoch, epochs=epochs, callbacks=list(callbacks), verbose=0)
 
@@ -82,9 +86,6 @@ def test_a_training_that_goes_on_or_a_retraining_replaces_no_point(tmp_path):
 
 
 def test_a_shifted_schedule_goes_on_where_it_stood_in_the_point(tmp_path):
-    def drops():
-        return keras.optimizers.schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.01, 0.001])
-
     model, points = compiled(keras.optimizers.SGD(tl.OffsetSchedule(drops(), 2))), tl.RewindPoints(tmp_path, epochs=[1])
     fit(model, points)
     for rewind in (tl.rewind_weights, tl.rewind_learning_rate):
@@ -166,6 +167,17 @@ REFUSED = {
         ValueError,
         r"no weights yet, .* Give its first layer an input shape",
     ),
+    "read, epoch": (lambda p: tl.RewindPoints(p).read("1", compiled()), TypeError, r"epoch is '1' .* a whole number"),
+    "read, model": (
+        lambda p: tl.RewindPoints(p).read(1, None),
+        TypeError,
+        r"model is None .*; expected a Keras 2 model",
+    ),
+    "offset": (
+        lambda p: tl.OffsetSchedule(drops(), 0.5),
+        TypeError,
+        r"offset is 0.5; expected a whole number of steps",
+    ),
     "a schedule, not a schedule": (
         lambda p: tl.OffsetSchedule(0.1),
         TypeError,
@@ -205,6 +217,22 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_training(tmp_path):
         ):
             fit(model, tl.RewindPoints(folder, epochs=[2]))
     assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("rewinding", [tl.WeightRewinding, tl.LearningRateRewinding])
+def test_a_fit_that_would_train_nothing_is_refused_before_anything_is_rewound(tmp_path, rewinding):
+    """`epochs` is the epoch at which `fit` ends, and often taken for how many are trained."""
+    model, points = compiled(), tl.RewindPoints(tmp_path, epochs=[1])
+    fit(model, points)
+    before = capture(model)
+    with pytest.raises(ValueError, match=r"ends at epoch 1, but .* rewound to epoch 1, so .* Pass initial_epoch=1 and"):
+        fit(model, rewinding(points, epoch=1), initial_epoch=1, epochs=1)
+    assert all(np.array_equal(before[name], value) for name, value in capture(model).items())
+
+
+def test_epochs_behind_the_end_of_fit_are_told(tmp_path, caplog):
+    fit(compiled(), tl.RewindPoints(tmp_path, epochs=[1, 2, 30]))
+    assert "this fit ends at epoch 2: the rewind points of epochs [30] are not kept in it" in caplog.text
 
 
 def test_a_full_disk_is_said_with_the_room_that_is_needed(tmp_path, monkeypatch):

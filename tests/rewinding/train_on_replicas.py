@@ -83,6 +83,16 @@ def check(model, folder, replicas):
     for copy in model.layers[0].layer.kernel.values:
         assert np.array_equal(copy.numpy(), np.where(mask, kept["weights/dense/kernel"], 0))
 
+    if replicas == 2:
+        model.layers[0].layer.kernel.assign = model.layers[0].layer.kernel.values[0].assign  # the second's is left out
+        model.layers[0].layer.kernel.values[1].assign_add(tf.ones([6, 5]))
+        try:
+            tl.rewind_weights(model, points, epoch=2)
+        except RuntimeError as error:
+            assert str(error).startswith("weights/dense/kernel does not read as what was restored to it")
+        else:
+            raise AssertionError("a replica that was not rewound was not noticed")
+
 
 def main():
     cpu = tf.config.list_physical_devices("CPU")[0]

@@ -18,11 +18,19 @@ from tf_lottery.rewinding.rates import (
 )
 from tf_lottery.rewinding.resumption import Resumption
 from tf_lottery.rewinding.state import PointMismatchError, check_trainable
-from tf_lottery.rewinding.weight_rewinding import check_first_epoch, check_points
+from tf_lottery.rewinding.weight_rewinding import check_epochs_left, check_first_epoch, check_points
 
 
 def rewind_learning_rate(model: Any, points: RewindPoints, *, epoch: int, rescale_velocity: bool = True) -> None:
     """Rewind as `LearningRateRewinding` does, now: for a training loop of one's own, which goes on with `epoch`.
+
+    Example:
+        model.compile(keras.optimizers.SGD(tl.OffsetSchedule(schedule), momentum=0.9))
+        points = tl.RewindPoints("points", epochs=[10])
+        train(model, points, range(20))  # calls points.keep(model, epoch) before each epoch
+        tl.prune(model, 0.2)
+        tl.rewind_learning_rate(model, points, epoch=10)
+        train(model, points, range(10, 20))
 
     Args:
         model: Compiled with the optimizer that trains it. If its learning rate is a schedule, it is an
@@ -92,6 +100,7 @@ class LearningRateRewinding(keras.callbacks.Callback):
         self._points.finish(self.model)
         self._begins = self._is_first_batch = not self._resumption.is_seen()
         if self._begins:
+            check_epochs_left(self, self._epoch)
             self._rate_before = rate_before(self.model.optimizer)
             self._iterations_before = int(self.model.optimizer.iterations.numpy())
             _rewind_rate(self.model, self._points, self._epoch)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
 from tf_lottery import arguments, checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.lazy_tf import keras
@@ -72,6 +74,11 @@ class RewindPoints(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         del logs
         self._kept_at_end = None
+        last = last_epoch(self)
+        if last is not None and (beyond := sorted(epoch for epoch in self.epochs if epoch > last)):
+            logging.warning(
+                "this fit ends at epoch %d: the rewind points of epochs %s are not kept in it", last, beyond
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the state; if it was kept a moment ago, only where other callbacks have changed it since.
@@ -121,12 +128,14 @@ class RewindPoints(keras.callbacks.Callback):
             model: Compiled with the optimizer that it is for.
 
         Raises:
+            TypeError: No whole number, or no Keras 2 model.
             ValueError: The model has no optimizer whose state can be kept.
             MissingPointError: It was not kept, or by an earlier training in the same folder.
             PointMismatchError: It was kept with another kind of optimizer, or is no rewind point.
             DamagedCheckpointError: The file is damaged.
             OSError: The file cannot be read.
         """
+        epoch = arguments.integer("epoch", epoch, least=0)
         check_trainable(model)
         path, again = self._path(epoch), f"RewindPoints({str(self.folder)!r}, epochs=[{epoch}])"
         try:
@@ -231,6 +240,11 @@ def _written(path: Path, *, size: int) -> Iterator[Path]:
             f"rewind points cannot be kept: {path}: {error.strerror or error}. Expected a folder that can be written, "
             f"with room for {size / 1e6:.1f} MB a point; mend that or choose another, and train again."
         ) from error
+
+
+def last_epoch(callback: Any) -> int | None:
+    """Return the epoch at which this callback's `fit` ends, None in a loop of somebody's own."""
+    return (getattr(callback, "params", None) or {}).get("epochs")
 
 
 def _epochs(value: Any) -> frozenset[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from tf_lottery.lazy_tf import keras, tf
@@ -28,7 +29,7 @@ class OffsetSchedule(keras.optimizers.schedules.LearningRateSchedule, tf.Module)
             offset: In steps of the optimizer.
 
         Raises:
-            TypeError: Not a schedule.
+            TypeError: Not a schedule, or no whole number.
         """
         super().__init__()
         if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
@@ -36,8 +37,14 @@ class OffsetSchedule(keras.optimizers.schedules.LearningRateSchedule, tf.Module)
                 f"schedule is {schedule!r}; expected a schedule of keras.optimizers.schedules. A rate that is a number "
                 "needs no OffsetSchedule."
             )
+        try:
+            steps = operator.index(offset)
+        except TypeError as error:
+            raise TypeError(
+                f"offset is {offset!r}; expected a whole number of steps, below 0 to read behind."
+            ) from error
         self.schedule = schedule
-        self.offset = tf.Variable(offset, dtype=tf.int64, trainable=False, name="offset")
+        self.offset = tf.Variable(steps, dtype=tf.int64, trainable=False, name="offset")
         self.called = False  # by an optimizer, at the latest when a training step is traced with it
 
     def __call__(self, step: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tf_lottery import arguments
 from tf_lottery.lazy_tf import keras
-from tf_lottery.rewinding.points import RewindPoints
+from tf_lottery.rewinding.points import RewindPoints, last_epoch
 from tf_lottery.rewinding.rates import shift_schedule
 from tf_lottery.rewinding.resumption import Resumption
 from tf_lottery.rewinding.state import check_trainable, restore
@@ -68,6 +68,7 @@ class WeightRewinding(keras.callbacks.Callback):
         self._points.finish(self.model)
         self._begins = not self._resumption.is_seen()
         if self._begins:
+            check_epochs_left(self, self._epoch)
             rewind_weights(self.model, self._points, epoch=self._epoch)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -86,6 +87,16 @@ def check_points(points: Any) -> RewindPoints:
             "among the callbacks of the training, or tl.RewindPoints(folder)."
         )
     return points
+
+
+def check_epochs_left(callback: Any, epoch: int) -> None:
+    """Raise ValueError if `fit` ends where the training is rewound to, or before."""
+    last = last_epoch(callback)
+    if last is not None and last <= epoch:
+        raise ValueError(
+            f"fit ends at epoch {last}, but the training is rewound to epoch {epoch}, so that nothing is trained. Pass "
+            f"initial_epoch={epoch} and the epoch at which the training ended as epochs."
+        )
 
 
 def check_first_epoch(found: int, expected: int) -> None:
