@@ -8,7 +8,7 @@ import pytest
 
 import tf_lottery as tl
 from tf_lottery import checkpoint
-from tf_lottery.lazy_tf import keras
+from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.rewinding.points import MissingPointError
 from tf_lottery.rewinding.state import PointMismatchError, capture
 
@@ -83,6 +83,20 @@ def test_a_training_that_goes_on_or_a_retraining_replaces_no_point(tmp_path):
         again = tl.RewindPoints(tmp_path, epochs=[0, 1, 2, 3])
         fit(model, rewinding(again, epoch=1), again, initial_epoch=1, epochs=3)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
+
+
+def test_a_point_kept_just_before_an_error_is_not_replaced_by_the_next_fit(tmp_path):
+    model, points = compiled(), tl.RewindPoints(tmp_path, epochs=[1])
+
+    def fail(epoch, logs):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(model, points, keras.callbacks.LambdaCallback(on_epoch_end=fail))
+    kept = points.read(1, model)["weights/dense/kernel"]
+    model.layers[0].kernel.assign_add(tf.ones([3, 2]))
+    fit(model, points, initial_epoch=1)
+    assert np.array_equal(points.read(1, model)["weights/dense/kernel"], kept)
 
 
 def test_a_shifted_schedule_goes_on_where_it_stood_in_the_point(tmp_path):

@@ -87,7 +87,7 @@ def check(model, folder, replicas):
     if replicas == 2:
         model.layers[0].layer.kernel.assign = model.layers[0].layer.kernel.values[0].assign  # the second's is left out
         model.layers[0].layer.kernel.values[1].assign_add(tf.ones([6, 5]))
-        with pytest.raises(RuntimeError, match="^weights/dense/kernel does not read as what was restored to it"):
+        with pytest.raises(RuntimeError, match=r"^weights/dense/kernel does not read as what was restored to it"):
             tl.rewind_weights(model, points, epoch=2)
 
 
@@ -101,6 +101,11 @@ def main():
                 model = compiled(OPTIMIZERS[name])
             check(model, Path(folder), replicas)
         print("held", replicas, name)
+    with strategy.scope(), tempfile.TemporaryDirectory() as folder:
+        model = compiled(keras.optimizers.Nadam)
+        with pytest.raises(ValueError, match=r"on 2 replicas with Nadam, .* expected one replica, or .* Use Adam"):
+            fit(model, tl.RewindPoints(folder, epochs=[2]))
+        assert model.optimizer.iterations.numpy() == 0
 
 
 if __name__ == "__main__":

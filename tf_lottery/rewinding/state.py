@@ -78,7 +78,8 @@ def check_trainable(model: Any) -> None:
 
     Raises:
         TypeError: Not a Keras 2 model.
-        ValueError: Not compiled, compiled with a legacy optimizer, or trained by several processes together.
+        ValueError: Not compiled, compiled with a legacy optimizer, trained by several processes together, or with
+            Nadam on several replicas.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model is {model!r} ({type(model).__name__}); expected a Keras 2 model (tf_keras), compiled.")
@@ -96,6 +97,12 @@ def check_trainable(model: Any) -> None:
         raise ValueError(
             f"the model is trained under {type(strategy).__name__}, by several processes together, whose state is not "
             "in one place; expected one process. Use tf.distribute.MirroredStrategy, or no strategy."
+        )
+    if isinstance(unscaled(optimizer), keras.optimizers.Nadam) and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            f"the model is trained on {strategy.num_replicas_in_sync} replicas with Nadam, whose copies of its "
+            "momentum schedule go apart there (tf_keras 2.21), so that there is no one state; expected one replica, or "
+            "another optimizer. Use Adam."
         )
 
 
