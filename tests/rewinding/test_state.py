@@ -63,6 +63,32 @@ def test_a_global_policy_of_bfloat16_is_taken_too(tmp_path):
         keras.mixed_precision.set_global_policy(policy)
 
 
+def test_a_layer_that_was_frozen_since_is_rewound_too_and_is_not_taken_for_another(tmp_path):
+    def network():
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.layers.Dense(6, input_shape=(6,)), keras.layers.Dense(6), keras.layers.Dense(6)]
+        )
+        model = tl.prunable(model)
+        model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    model, points = network(), tl.RewindPoints(tmp_path, epochs=[1])
+    end = fit(model, points)
+    kept, kernels = points.read(1, model), [layer.layer.kernel for layer in model.layers]
+    model.layers[0].trainable = False
+    model.compile(model.optimizer, model.loss)
+    assert capture(model).keys() == end.keys()
+    tl.rewind_weights(model, points, epoch=1)
+    names = ["weights/dense/kernel", "weights/dense/kernel#2", "weights/dense/kernel#3"]
+    assert [kernel.numpy().tobytes() for kernel in kernels] == [kept[name].tobytes() for name in names]
+    fit(model, initial_epoch=1)
+    assert np.array_equal(kernels[0].numpy(), kept[names[0]])
+    model.layers[0].trainable = True
+    model.compile(model.optimizer, model.loss)
+    assert same(fit(model, tl.WeightRewinding(points, epoch=1), initial_epoch=1), end)
+
+
 def test_a_state_of_another_precision_leaves_the_model_as_it_was():
     model = compiled("bfloat16")
     before = capture(model)

@@ -138,10 +138,10 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for layer in {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}.values():
         for weight, mask, _ in layer.pruning_vars:
             yield f"masks/{names[weight.ref()]}", mask
-    trainable = list(model.trainable_variables)
-    slots = slots_by_kind(optimizer, trainable)
+    trained = _trained(optimizer, weights.values())
+    slots = slots_by_kind(optimizer, trained)
     for kind, variables in slots.items():
-        for variable, slot in zip(trainable, variables, strict=True):
+        for variable, slot in zip(trained, variables, strict=True):
             yield f"optimizer/{kind}/{names[variable.ref()]}", slot
     if isinstance(optimizer, keras.optimizers.Nadam):
         yield "optimizer/u_product_counter", NadamCount(optimizer)
@@ -164,6 +164,13 @@ def _loss_scale(optimizer: Any) -> Iterator[tuple[str, Any]]:
         yield "optimizer/loss_scale_counter", optimizer.dynamic_counter
 
 
+def _trained(optimizer: Any, weights: Iterable[Any]) -> list[Any]:
+    """Return the weights that an optimizer was built for, in its order; some may have been frozen since."""
+    places = optimizer._index_dict
+    found = {places[key]: weight for weight in weights if (key := optimizer._var_key(weight)) in places}
+    return [found[place] for place in sorted(found)]
+
+
 def _unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
     """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`."""
     listed = {id(variable) for variable in optimizer.variables}
@@ -183,15 +190,17 @@ def _weights(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too.
 
     Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
-    counted in the order of the model.
+    counted in the order of the layers. Not in the order of `model.weights`, where those that are frozen come last.
     """
+    weights = [variable for layer in flat_layers(model) for variable in layer.weights]
     held = {
         id(variable)
         for layer in flat_layers(model)
         if isinstance(layer, Masked)
         for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
     }
-    yield from _unnumbered((variable.name, variable) for variable in model.weights if id(variable) not in held)
+    each = {id(variable): variable for variable in (*weights, *model.weights)}
+    yield from _unnumbered((variable.name, variable) for key, variable in each.items() if key not in held)
 
 
 def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
