@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from tf_lottery.pruning.prune import PruneReport, density, masks, prune, set_masks
     from tf_lottery.pruning.strip import strip
     from tf_lottery.pruning.wrapper import Masked
-    from tf_lottery.rewinding.learning_rate_rewinding import LearningRateRewinding
+    from tf_lottery.rewinding.learning_rate_rewinding import LearningRateRewinding, rewind_learning_rate
     from tf_lottery.rewinding.momentum_sgd import MomentumSGD
     from tf_lottery.rewinding.points import RewindPoints
-    from tf_lottery.rewinding.weight_rewinding import WeightRewinding
+    from tf_lottery.rewinding.rates import OffsetSchedule
+    from tf_lottery.rewinding.weight_rewinding import WeightRewinding, rewind_weights
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "RewindPoints",
     "WeightRewinding",
     "LearningRateRewinding",
+    "rewind_weights",
+    "rewind_learning_rate",
+    "OffsetSchedule",
     "MomentumSGD",
 ]
 
@@ -51,6 +55,7 @@ _WHERE = {
     "LearningRateRewinding": "rewinding.learning_rate_rewinding",
     "Masked": "pruning.wrapper",
     "MomentumSGD": "rewinding.momentum_sgd",
+    "OffsetSchedule": "rewinding.rates",
     "PruneReport": "pruning.prune",
     "RewindPoints": "rewinding.points",
     "WeightRewinding": "rewinding.weight_rewinding",
@@ -60,6 +65,8 @@ _WHERE = {
     "masks": "pruning.prune",
     "prunable": "pruning.prunable",
     "prune": "pruning.prune",
+    "rewind_learning_rate": "rewinding.learning_rate_rewinding",
+    "rewind_weights": "rewinding.weight_rewinding",
     "set_masks": "pruning.prune",
     "strip": "pruning.strip",
 }

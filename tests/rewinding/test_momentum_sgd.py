@@ -70,12 +70,36 @@ def test_l2_is_the_gradient_of_half_the_sum_of_squares(nesterov):
     assert weights[0].numpy().tolist() == weights[1].numpy().tolist() == weights[2].numpy().tolist()
 
 
-def test_it_is_loaded_by_name_and_refuses_a_momentum_of_one():
+def test_it_is_loaded_by_name():
     optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True, l2=0.5)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, tl.MomentumSGD)
     assert again.get_config() == optimizer.get_config()
-    with pytest.raises(ValueError, match="momentum 1"):
-        tl.MomentumSGD(momentum=1)
-    with pytest.raises(ValueError, match="l2 -1"):
-        tl.MomentumSGD(l2=-1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "sentence"),
+    [
+        ({"momentum": 1}, ValueError, "momentum is 1; expected at least 0 and below 1"),
+        ({"momentum": -0.1}, ValueError, "momentum is -0.1; expected at least 0"),
+        ({"momentum": "0.9"}, TypeError, r"momentum is '0.9' \(str\); expected a number"),
+        ({"momentum": None}, TypeError, r"momentum is None .*; expected a number"),
+        ({"l2": -1}, ValueError, "l2 is -1; expected 0 or more"),
+        ({"l2": float("inf")}, ValueError, "l2 is inf; expected 0 or more, and finite"),
+        ({"l2": float("nan")}, ValueError, "l2 is nan; expected 0 or more"),
+        ({"l2": None}, TypeError, "l2 is None .*; expected a number"),
+        ({"nesterov": "yes"}, TypeError, "nesterov is 'yes'; expected True or False"),
+        ({"learning_rate": "0.1"}, TypeError, r"learning_rate is '0.1' \(str\); expected a number"),
+        ({"learning_rate": None}, TypeError, "learning_rate is None .*; expected a number"),
+        ({"learning_rate": -0.1}, ValueError, "learning_rate is -0.1; expected 0 or more"),
+        ({"learning_rate": float("nan")}, ValueError, "learning_rate is nan; expected 0 or more"),
+    ],
+)
+def test_a_wrong_argument_is_refused_in_a_sentence(arguments, kind, sentence):
+    with pytest.raises(kind, match=sentence):
+        tl.MomentumSGD(**arguments)
+
+
+@pytest.mark.parametrize("rate", [0.5, np.float32(0.5), np.array(0.5), tf.constant(0.5), tf.Variable(0.5)])
+def test_a_rate_is_a_number_of_any_kind(rate):
+    assert float(tl.MomentumSGD(rate).learning_rate) == 0.5

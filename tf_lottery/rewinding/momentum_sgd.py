@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tf_lottery import arguments
 from tf_lottery.lazy_tf import keras, tf
 
 
@@ -39,15 +40,22 @@ class MomentumSGD(keras.optimizers.Optimizer):
             **kwargs: As of every Keras optimizer.
 
         Raises:
-            ValueError: Momentum or l2 out of range.
+            TypeError: An argument of another type, or one that Keras' optimizers do not have.
+            ValueError: A learning rate, momentum or l2 out of range.
         """
+        self.momentum, self.nesterov, self.l2 = (
+            arguments.number("momentum", momentum),
+            nesterov,
+            arguments.number("l2", l2),
+        )
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {momentum}; expected at least 0 and below 1, such as 0.9.")
+        if not 0 <= self.l2 < float("inf"):
+            raise ValueError(f"l2 is {l2}; expected 0 or more, and finite, such as 1e-4.")
+        if not isinstance(nesterov, bool):
+            raise TypeError(f"nesterov is {nesterov!r}; expected True or False.")
         super().__init__(name=name, jit_compile=jit_compile, **kwargs)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum {momentum}: expected at least 0 and below 1.")
-        if not 0 <= l2 < float("inf"):
-            raise ValueError(f"l2 {l2}: expected 0 or more, and finite.")
-        self._learning_rate = self._build_learning_rate(learning_rate)
-        self.momentum, self.nesterov, self.l2 = momentum, nesterov, l2
+        self._learning_rate = self._build_learning_rate(_rate(learning_rate))
 
     def build(self, var_list: Any) -> None:
         super().build(var_list)
@@ -75,3 +83,14 @@ class MomentumSGD(keras.optimizers.Optimizer):
         rate = self._serialize_hyperparameter(self._learning_rate)
         own = {"learning_rate": rate, "momentum": self.momentum, "nesterov": self.nesterov, "l2": self.l2}
         return super().get_config() | own
+
+
+def _rate(value: Any) -> Any:
+    """Return a schedule as it is, a number as a float."""
+    if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
+        return value
+    rate = arguments.number("learning_rate", value.numpy() if isinstance(value, (tf.Variable, tf.Tensor)) else value)
+    # At 0 nothing moves, which a warm-up that a callback does may begin with.
+    if not 0 <= rate < float("inf"):
+        raise ValueError(f"learning_rate is {value}; expected 0 or more, and finite, such as 0.1.")
+    return rate

@@ -14,6 +14,7 @@ from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.prunable import flat_layers
 from tf_lottery.pruning.slots import slots_by_kind, unscaled
 from tf_lottery.pruning.wrapper import Masked
+from tf_lottery.rewinding.nadam_count import NadamCount
 
 
 class PointMismatchError(ValueError):
@@ -30,10 +31,10 @@ def capture(model: Any) -> Arrays:
         Arrays by name: weights/..., masks/..., optimizer/....
 
     Raises:
-        ValueError: The model is not compiled, or with a legacy optimizer.
+        ValueError: The model has no weights yet, is not compiled, or with a legacy optimizer, or is trained by several
+            processes together.
     """
-    named = dict(_variables(model))
-    return dict(zip(named, map(np.asarray, keras.backend.batch_get_value(list(named.values()))), strict=True))
+    return {name: _value(variable) for name, variable in _variables(model)}
 
 
 def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
@@ -42,30 +43,82 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
     Args:
         model: Compiled, of the same architecture and kind of optimizer as the one the state was taken from.
         arrays: What `capture` returned.
-        keep_masks: Keep the masks that the model has now; what they do not keep becomes 0, in weights and slots.
+        keep_masks: Keep the masks that the model has now; what they do not keep becomes 0, in weights and slots. The
+            state may then be of the model before it had masks.
 
     Raises:
+        ValueError: As `capture`.
         PointMismatchError: The state is of another model or optimizer; the model is as it was.
         RuntimeError: What was read back is not what was written.
     """
     named = dict(_variables(model))
-    _compare(named, arrays)
-    masks = {name: variable for name, variable in named.items() if name.startswith("masks/")}
     # A state under its own masks goes back as it is: slots may be nonzero where weights are masked.
-    keep = {name.removeprefix("masks/"): variable.numpy() != 0 for name, variable in masks.items() if keep_masks}
+    keep = {}
+    if keep_masks:
+        arrays = {name: value for name, value in arrays.items() if not name.startswith("masks/")}
+        for name in [name for name in named if name.startswith("masks/")]:
+            keep[name.removeprefix("masks/")] = named.pop(name).numpy() != 0
+    _compare(named, arrays)
     values = {}
     for name in named:
-        if keep_masks and name in masks:
-            continue
         value = arrays[name]
         mask = keep.get(_weight_of(name))
         if mask is not None and mask.shape == value.shape:
             value = np.where(mask, value, value.dtype.type(0))
         values[name] = value
-    keras.backend.batch_set_value([(named[name], value) for name, value in values.items()])
-    for name, value in zip(values, keras.backend.batch_get_value([named[name] for name in values]), strict=True):
-        if np.asarray(value).tobytes() != np.asarray(values[name]).tobytes():
+    for name, value in values.items():
+        named[name].assign(value)
+    for name, value in values.items():
+        if any(copy.tobytes() != value.tobytes() for copy in _copies(named[name])):
             raise RuntimeError(f"{name} does not read as what was restored to it. Was it changed at the same time?")
+
+
+def check_trainable(model: Any) -> None:
+    """Raise an error that names the cure if the state of this model could not be kept.
+
+    Raises:
+        TypeError: Not a Keras 2 model.
+        ValueError: Not compiled, compiled with a legacy optimizer, trained by several processes together, or with
+            Nadam on several replicas.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model is {model!r} ({type(model).__name__}); expected a Keras 2 model (tf_keras), compiled.")
+    optimizer = model.optimizer
+    if optimizer is None:
+        raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"{type(optimizer).__name__} is a legacy optimizer, whose state cannot be kept whole. Use the one of the "
+            "same name in tf_keras.optimizers."
+        )
+    strategy = model.distribute_strategy
+    cluster = strategy.cluster_resolver and strategy.cluster_resolver.cluster_spec()
+    if cluster and sum(cluster.num_tasks(job) for job in cluster.jobs) > 1:
+        raise ValueError(
+            f"the model is trained under {type(strategy).__name__}, by several processes together, whose state is not "
+            "in one place; expected one process. Use tf.distribute.MirroredStrategy, or no strategy."
+        )
+    if isinstance(unscaled(optimizer), keras.optimizers.Nadam) and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            f"the model is trained on {strategy.num_replicas_in_sync} replicas with Nadam, whose copies of its "
+            "momentum schedule go apart there (tf_keras 2.21), so that there is no one state; expected one replica, or "
+            "another optimizer. Use Adam."
+        )
+
+
+def _value(variable: Any) -> np.ndarray[Any, Any]:
+    """Return a variable's value; of one that each replica has its own of, as batch norm statistics, as Keras saves it.
+
+    That is their mean. Where they are equal it is not computed: the mean of three equal numbers may be another.
+    """
+    first, *others = _copies(variable)
+    return first if all(other.tobytes() == first.tobytes() for other in others) else np.asarray(variable.numpy())
+
+
+def _copies(variable: Any) -> list[np.ndarray[Any, Any]]:
+    """Return a variable's value on each replica of a tf.distribute strategy; without one there is one value."""
+    copies = variable.values if isinstance(variable, tf.distribute.DistributedValues) else (variable,)
+    return [np.asarray(copy.numpy()) for copy in copies]
 
 
 def _weight_of(name: str) -> str:
@@ -85,11 +138,14 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for layer in {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}.values():
         for weight, mask, _ in layer.pruning_vars:
             yield f"masks/{names[weight.ref()]}", mask
-    trainable = list(model.trainable_variables)
-    slots = slots_by_kind(optimizer, trainable)
+    trained = _trained(optimizer, weights.values())
+    slots = slots_by_kind(optimizer, trained)
     for kind, variables in slots.items():
-        for variable, slot in zip(trainable, variables, strict=True):
+        for variable, slot in zip(trained, variables, strict=True):
             yield f"optimizer/{kind}/{names[variable.ref()]}", slot
+    if isinstance(optimizer, keras.optimizers.Nadam):
+        yield "optimizer/u_product_counter", NadamCount(optimizer)
+    yield from ((f"optimizer/{name}", variable) for name, variable in _unlisted(optimizer))
     found = {id(slot) for variables in slots.values() for slot in variables}
     others = [variable for variable in optimizer.variables if id(variable) not in found]
     # Made in the first step, a variable's name begins with the optimizer's own; made before it, it does not.
@@ -108,6 +164,24 @@ def _loss_scale(optimizer: Any) -> Iterator[tuple[str, Any]]:
         yield "optimizer/loss_scale_counter", optimizer.dynamic_counter
 
 
+def _trained(optimizer: Any, weights: Iterable[Any]) -> list[Any]:
+    """Return the weights that an optimizer was built for, in its order; some may have been frozen since."""
+    places = optimizer._index_dict
+    found = {places[key]: weight for weight in weights if (key := optimizer._var_key(weight)) in places}
+    return [found[place] for place in sorted(found)]
+
+
+def _unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`."""
+    listed = {id(variable) for variable in optimizer.variables}
+    for name, value in vars(optimizer).items():
+        # The first is yielded by another name; the second is computed in each step.
+        if name in ("_learning_rate", "_current_learning_rate") or id(value) in listed:
+            continue
+        if isinstance(value, tf.Variable):
+            yield name.strip("_"), value
+
+
 def _is_among(optimizer: Any) -> bool:
     return any(variable is optimizer._learning_rate for variable in optimizer.variables)
 
@@ -116,15 +190,17 @@ def _weights(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too.
 
     Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
-    counted in the order of the model.
+    counted in the order of the layers. Not in the order of `model.weights`, where those that are frozen come last.
     """
+    weights = [variable for layer in flat_layers(model) for variable in layer.weights]
     held = {
         id(variable)
         for layer in flat_layers(model)
         if isinstance(layer, Masked)
         for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
     }
-    yield from _unnumbered((variable.name, variable) for variable in model.weights if id(variable) not in held)
+    each = {id(variable): variable for variable in (*weights, *model.weights)}
+    yield from _unnumbered((variable.name, variable) for key, variable in each.items() if key not in held)
 
 
 def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -136,16 +212,14 @@ def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def _built_optimizer(model: Any) -> Any:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        raise ValueError("the model is not compiled, so there is no optimizer state. Call model.compile first.")
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
+    check_trainable(model)
+    if not model.built:
         raise ValueError(
-            f"{type(optimizer).__name__} is a legacy optimizer, whose state cannot be kept whole. Use the one of the "
-            "same name in tf_keras.optimizers."
+            "the model has no weights yet, so there is no state. Give its first layer an input shape, or call "
+            "model.build first."
         )
-    optimizer.build(model.trainable_variables)
-    return optimizer
+    model.optimizer.build(model.trainable_variables)
+    return model.optimizer
 
 
 def _compare(named: dict[str, Any], arrays: Arrays) -> None:
@@ -154,6 +228,11 @@ def _compare(named: dict[str, Any], arrays: Arrays) -> None:
             raise PointMismatchError(
                 f"the state is of another model: {name} has shape {arrays[name].shape} there and "
                 f"{tuple(variable.shape)} here."
+            )
+        if name in arrays and arrays[name].dtype != variable.dtype.as_numpy_dtype:
+            raise PointMismatchError(
+                f"the state is of another precision: {name} has dtype {arrays[name].dtype} there and "
+                f"{variable.dtype.name} here. Use the policy or dtype that the state was taken with."
             )
     missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
     if not missing and not extra:
