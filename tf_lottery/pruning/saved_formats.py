@@ -96,20 +96,20 @@ def _converted(model: Any, optimizations: list[Any], *, batch: int | None) -> by
 
 def _read_lite(path: Path, model: Any, custom_objects: Mapping[str, Any]) -> Predict:
     del custom_objects
-    with _quietly():
-        interpreter = tf.lite.Interpreter(model_path=str(path))
-    run = interpreter.get_signature_runner()
-    fixed = {details["shape_signature"][0] for details in run.get_input_details().values()} == {1}
+
+    def runner() -> Any:
+        with _quietly():
+            return tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
+
+    inputs_of = runner().get_input_details()
+    one_by_one = {details["shape_signature"][0] for details in inputs_of.values()} == {1}
 
     def predict(inputs: Any) -> Predictions:
         named = _named(model, inputs)
         examples = len(next(iter(named.values())))
-        # A batch size that is fixed is 1: one example after another.
-        parts = [{name: each[i : i + 1] for name, each in named.items()} for i in range(examples)] if fixed else [named]
-        got = []
-        for part in parts:
-            interpreter.reset_all_variables()  # TFLite's LSTM would go on from the state of the example before
-            got.append(run(**part))
+        parts = [{name: each[i : i + 1] for name, each in named.items()} for i in range(examples)]
+        # Each in an interpreter of its own: TFLite's LSTM goes on from the state of the run before.
+        got = [runner()(**part) for part in (parts if one_by_one else [named])]
         return as_arrays([np.concatenate([part[name] for part in got]) for name in model.output_names])
 
     return predict
