@@ -335,9 +335,9 @@ def test_what_is_no_model_with_shapes_is_an_error_in_a_sentence():
     for unbuilt in (keras.Sequential([layers.Dense(3)]), Own()):
         with pytest.raises(ValueError, match="no shapes yet"):
             flops(unbuilt)
-    own = Own()
-    own(np.zeros((2, 4)))
-    assert flops(own).dense == 2 * 12 + 3
+    for made in (Own(), keras.Sequential([layers.Dense(3)])):
+        made(np.zeros((2, 4)))
+        assert flops(made).dense == flops(made, inputs=np.zeros((5, 4))).dense == 2 * 12 + 3
     lines = alone(layers.Dense(3), (None, 4), ragged=True)
     with pytest.raises(ValueError, match="expected known sizes"):
         flops(lines)

@@ -51,7 +51,9 @@ def _recorded_under(whole: Call) -> Iterator[None]:
         if threading.get_ident() != here:
             return original(layer, *args, **kwargs)
         call = Call(layer=layer, inputs=_shapes((args, kwargs)), outputs=[])
-        open_calls[-1].inner.append(call)
+        # On Keras's placeholders nothing is computed: a Sequential model without an input shape lays its graph anew.
+        if not any(hasattr(each, "type_spec") for each in tf.nest.flatten((args, kwargs))):
+            open_calls[-1].inner.append(call)
         open_calls.append(call)
         try:
             outputs = original(layer, *args, **kwargs)

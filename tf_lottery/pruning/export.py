@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +12,20 @@ import numpy as np
 from absl import logging
 
 from tf_lottery import arguments
-from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.lazy_tf import keras
+from tf_lottery.pruning.agreement import DiffersError, compared, tolerance_of
 from tf_lottery.pruning.flops import parameters
-from tf_lottery.pruning.predictions import Predictions, difference, largest, predictions, says_something
+from tf_lottery.pruning.loading import custom_objects, loading
+from tf_lottery.pruning.predictions import Predictions, predictions, reason_of
 from tf_lottery.pruning.prunable import check_model
 from tf_lottery.pruning.saved_formats import Format, Predict, format_of, write_keras
 from tf_lottery.pruning.strip import strip
-from tf_lottery.pruning.trial_inputs import trial_inputs
+from tf_lottery.pruning.trial_inputs import first_taken
 from tf_lottery.pruning.whole import beside, check_place
-
-# Of the largest value of an output: sums may be taken in another order in another graph.
-_TOLERANCE = 1e-5
-# Where a layer computes in half precision, so many of its last digits (bfloat16 has 8 bits, float16 has 11).
-_LAST_DIGITS = 4
 
 
 class ExportError(Exception):
     """The model cannot be saved in this format, or what was saved does not predict what the model predicts."""
-
-
-class _DiffersError(Exception):
-    """In words: how what was saved differs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +63,9 @@ def export(model: Any, path: str | Path, *, inputs: Any = None) -> ExportReport:
 
     What was saved is loaded again, and both predict one batch at inference (`training=False`). Each output may differ
     by 1e-5 of its largest value (in half precision by 4 of the last digits, in .tflite by ten times as much); NaN and
-    infinity are equal to themselves; integers and texts must be equal. A model that is random at inference is compared
-    under one seed, for which TensorFlow's global seed is set. Nothing is left behind, and what was at `path` is still
+    infinity are equal to themselves; integers and texts must be equal. A model that differs from itself, as on a GPU,
+    may differ by 4 times that; one that is random at inference is compared under one seed, for which TensorFlow's
+    global seed is set. Nothing is left behind, and what was at `path` is still
     there, if anything is raised.
 
     Args:
@@ -91,17 +84,18 @@ def export(model: Any, path: str | Path, *, inputs: Any = None) -> ExportReport:
     path = arguments.path("path", path)
     form = format_of(path)
     check_place(path, folder=form.is_folder)
-    small = strip(model)
-    batch, expected = _first_that_works(model) if inputs is None else _taken(model, inputs)
-    custom = _custom_objects(small)
-    tolerance = form.distance * _tolerance(model)
+    custom = custom_objects(model)
+    with keras.saving.custom_object_scope(custom):
+        small = strip(model)
+    batch, expected = first_taken(model) if inputs is None else _taken(model, inputs)
+    tolerance = form.distance * tolerance_of(model)
     with beside(path) as written:
         for write in form.ways:
             try:
                 predict = _saved(write, form, path, small, written, custom)
-                most = _compared(model, predict, batch, expected, tolerance)
+                most = compared(model, predict, batch, expected, tolerance)
                 break
-            except _DiffersError as error:
+            except DiffersError as error:
                 reason = str(error)
         else:
             raise ExportError(f"{path}: what was saved {reason}. Expected the same model again. {form.cure}")
@@ -110,30 +104,10 @@ def export(model: Any, path: str | Path, *, inputs: Any = None) -> ExportReport:
             before=_size_before(model, written),
             after=_size(small, written),
             largest_difference=most,
-            loading=_loading(small, path, custom),
+            loading=loading(small, path, custom),
         )
     print(report)  # noqa: T201 - this is what the caller asked for
     return report
-
-
-def _first_that_works(model: Any) -> tuple[Any, Predictions]:
-    """Return the first random batch that the model takes and says something of, and its predictions."""
-    refusals, silent = [], []
-    for batch in trial_inputs(model):
-        try:
-            outputs = predictions(model, batch)
-        except Exception as error:  # noqa: BLE001 - a layer may raise anything
-            refusals.append(_reason(error))
-            continue
-        if says_something(outputs):
-            return batch, outputs
-        silent.append((batch, outputs))
-    if silent:
-        return silent[-1]
-    raise ValueError(
-        f"{model.name} takes no random inputs ({refusals[0]}); expected some that it takes, to compare what is saved. "
-        "Give a batch of your own: export(model, path, inputs=...)."
-    )
 
 
 def _taken(model: Any, inputs: Any) -> tuple[Any, Predictions]:
@@ -141,7 +115,7 @@ def _taken(model: Any, inputs: Any) -> tuple[Any, Predictions]:
         return inputs, predictions(model, inputs)
     except Exception as error:
         raise ValueError(
-            f"inputs: the model cannot take them ({_reason(error)}). Expected one batch, in arrays as for `predict`."
+            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
         ) from error
 
 
@@ -150,80 +124,13 @@ def _saved(write: Any, form: Format, path: Path, small: Any, written: Path, cust
     try:
         write(small, written)
     except OSError as error:
-        raise OSError(f"{path} cannot be written ({_reason(error)}); expected room for it. Make some.") from error
+        raise OSError(f"{path} cannot be written ({reason_of(error)}); expected room for it. Make some.") from error
     except Exception as error:
-        raise ExportError(f"{path}: this format cannot hold the model ({_reason(error)}). {form.cure}") from error
+        raise ExportError(f"{path}: this format cannot hold the model ({reason_of(error)}). {form.cure}") from error
     try:
         return form.read(written, small, custom)
     except Exception as error:
-        raise ExportError(f"{path}: what was saved cannot be loaded again ({_reason(error)}). {form.cure}") from error
-
-
-def _compared(model: Any, predict: Predict, batch: Any, expected: Predictions, tolerance: float) -> float:
-    """Return the largest difference of what was saved, or raise an error."""
-    try:
-        got = predict(batch)
-        is_random = not _same(expected, got, tolerance) and not _same(expected, predictions(model, batch), tolerance)
-        if is_random:
-            tf.random.set_seed(0)
-            expected = predictions(model, batch)
-            tf.random.set_seed(0)
-            got = predict(batch)
-    except Exception as error:
-        raise _DiffersError(f"cannot predict ({_reason(error)})") from error
-    if len(expected) != len(got):
-        raise _DiffersError(f"has {len(got)} outputs, not {len(expected)}")
-    differences = [difference(one, other) for one, other in zip(expected, got, strict=True)]
-    for i, gap in enumerate(differences):
-        if not gap <= tolerance * largest(expected[i]):
-            name = model.output_names[i] if len(expected) == len(model.output_names) else i
-            numbers = f"by up to {gap:g}, more than {tolerance * largest(expected[i]):g}"
-            reason = ", and the model is random at inference" if is_random else ""
-            raise _DiffersError(f"predicts {name!r} otherwise, {numbers}{reason}")
-    return max(differences, default=0.0)
-
-
-def _same(expected: Predictions, got: Predictions, tolerance: float) -> bool:
-    return len(expected) == len(got) and all(
-        difference(one, other) <= tolerance * largest(one) for one, other in zip(expected, got, strict=True)
-    )
-
-
-def _tolerance(model: Any) -> float:
-    used = [layer.compute_dtype for layer in model.submodules if isinstance(layer, keras.layers.Layer)]
-    halves = [tf.as_dtype(name) for name in used if name in ("float16", "bfloat16")]
-    return max(
-        [_TOLERANCE, *(_LAST_DIGITS * float(2.0 ** -{"float16": 10, "bfloat16": 7}[each.name]) for each in halves)]
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """Return the first line that says something of somebody else's error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    return (said or lines or [type(error).__name__])[0][:300].rstrip(".")
-
-
-def _custom_objects(model: Any) -> dict[str, Any]:
-    """Return by name what Keras must be told of to load the model: classes and functions of somebody's own."""
-    found = {}
-    for layer in (each for each in model.submodules if isinstance(each, keras.layers.Layer)):
-        parts = [] if isinstance(layer, keras.layers.Lambda) else list(vars(layer).values())
-        for part in (layer, *parts):
-            kind = part if inspect.isfunction(part) else type(part)
-            is_own = kind.__module__.split(".")[0] not in ("tf_keras", "keras", "tensorflow", "builtins", "numpy")
-            if is_own and (inspect.isfunction(part) or hasattr(part, "get_config")):
-                found[kind.__name__] = kind
-    return found
-
-
-def _loading(model: Any, path: Path, custom: Mapping[str, Any]) -> str:
-    if path.suffix == ".tflite":
-        return f"tf.lite.Interpreter({str(path)!r})"
-    options = [f"custom_objects={{{', '.join(f'{name!r}: {name}' for name in custom)}}}"] if custom else []
-    if path.suffix == ".keras" and any(isinstance(each, keras.layers.Lambda) for each in model.submodules):
-        options.append("safe_mode=False")
-    return f"keras.models.load_model({', '.join([repr(str(path)), *options])})"
+        raise ExportError(f"{path}: what was saved cannot be loaded again ({reason_of(error)}). {form.cure}") from error
 
 
 def _size_before(model: Any, written: Path) -> Size:

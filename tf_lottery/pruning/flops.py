@@ -11,6 +11,7 @@ from absl import logging
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.calls import calls
 from tf_lottery.pruning.layer_flops import Flops, count
+from tf_lottery.pruning.predictions import reason_of
 from tf_lottery.pruning.prunable import check_model, flat_layers
 
 __all__ = ["Flops", "Parameters", "flops", "parameters"]
@@ -59,8 +60,9 @@ def flops(model: Any, *, inputs: Any = None) -> Flops:
     except (TypeError, ValueError, tf.errors.OpError) as error:
         if inputs is None:
             raise
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"inputs: the model cannot take them ({reason}). Expected a batch as in `predict`.") from error
+        raise ValueError(
+            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
+        ) from error
     counted: set[int] = set()
     total = count(whole, counted)
     _name_the_rest(model, counted)
@@ -78,7 +80,7 @@ def _check(model: Any) -> None:
 
 
 def _own_specs(model: Any) -> Any:
-    """Return what the model takes, one example of it unless its batch size is fixed."""
+    """Return what the model takes: one example, unless it has a batch size, or has seen one and no input shape."""
 
     def sized(spec: Any) -> Any:
         if spec.shape.rank is None or None in spec.shape[1:]:
@@ -88,7 +90,7 @@ def _own_specs(model: Any) -> Any:
             )
         return type(spec)((spec.shape[0] or 1, *spec.shape[1:]), spec.dtype)
 
-    return tf.nest.map_structure(sized, model.save_spec()[0][0])
+    return tf.nest.map_structure(sized, model.save_spec(dynamic_batch=False)[0][0])
 
 
 def _specs_of(inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a model predicts, in a form that can be compared, and by how much two predictions differ."""
+"""What a model predicts at inference, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -25,39 +25,18 @@ def as_arrays(outputs: Any) -> Predictions:
     return [_array(tf.convert_to_tensor(each)) for each in tf.nest.flatten(outputs, expand_composites=True)]
 
 
-def difference(expected: npt.NDArray[Any], got: npt.NDArray[Any]) -> float:
-    """Return the largest difference between two arrays; infinity if they differ in shape or kind.
-
-    NaN is equal to NaN, and infinity to infinity of the same sign: each differs infinitely from everything else. So do
-    texts from one another.
-    """
-    if expected.shape != got.shape or expected.dtype.kind != got.dtype.kind:
-        return np.inf
-    same = expected == got
-    if expected.dtype.kind in "fc":
-        same = same | (np.isnan(expected) & np.isnan(got))
-    rest_expected, rest_got = expected[~same], got[~same]
-    if rest_expected.size == 0:
-        return 0.0
-    if expected.dtype.kind not in "fciub":
-        return np.inf
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(rest_expected.astype(complex) - rest_got.astype(complex))
-    return float(np.nan_to_num(gap, nan=np.inf).max())
-
-
-def largest(values: npt.NDArray[Any]) -> float:
-    """Return the largest magnitude of the finite values; 0 of none, and of what is no float."""
-    if values.dtype.kind not in "fc":
-        return 0.0
-    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-
-
 def says_something(outputs: Predictions) -> bool:
     """Return whether a comparison of these could find a difference: no output is empty, or has no finite value."""
     return all(
         values.size > 0 and (values.dtype.kind not in "fc" or bool(np.isfinite(values).any())) for values in outputs
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line that says something of an error of Keras or TensorFlow, for a sentence of ours."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return (said or lines or [type(error).__name__])[0][:300].rstrip(".")
 
 
 @contextmanager
