@@ -2,40 +2,119 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from absl import logging
 
-from tf_lottery.lazy_tf import keras
-from tf_lottery.pruning.prunable import flat_layers
-from tf_lottery.pruning.wrapper import Masked
+from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.pruning.calls import calls
+from tf_lottery.pruning.layer_flops import Flops, count
+from tf_lottery.pruning.predictions import reason_of
+from tf_lottery.pruning.prunable import check_model, flat_layers
 
-
-@dataclass(frozen=True, kw_only=True)
-class Flops:
-    """Of one forward pass of one example."""
-
-    dense: int
-    effective: int  # zero weights cost nothing
+__all__ = ["Flops", "Parameters", "flops", "parameters"]
 
 
-def flops(model: Any) -> Flops:
-    """Return the FLOPs by the rule that gives the authors' published counts.
+def flops(model: Any, *, inputs: Any = None) -> Flops:
+    """Return the FLOPs of one example by the rule that gives the authors' published counts.
 
-    Multiply-adds of kernels count once, those of dense layers twice; 1 for each bias of a dense layer and each output
-    of a convolution with biases; 2 for each output of a batch norm and of a ReLU; all else 0. So ResNet-20, 56 and
-    110 on CIFAR-10 have 41,886,986, 128,197,898 and 257,664,266, as in the published data (the rule is not in the
-    authors' release; these three numbers fit it exactly). Each place of a layer in a model counts; other layers with
-    kernels (recurrent, embeddings, transposed convolutions) count nothing.
+    Multiply-adds of convolutions count once, those of other products of matrices twice; 1 for each output of a layer
+    with biases; 2 for each output of a normalisation and of a ReLU; all else 0. So ResNet-20, 56 and 110 on CIFAR-10
+    have 41,886,986, 128,197,898 and 257,664,266, as in the published data. The rule is not in the authors' release:
+    these three numbers fit it exactly, and these networks have dense layers, convolutions, batch norms and ReLUs,
+    and poolings and sums that count 0. The other layers of Keras follow from it:
+
+    | layer | multiply-adds, for each example | each counts |
+    |---|---|---|
+    | Conv1D to 3D, also in groups | weights x positions of the output | 1 |
+    | DepthwiseConv, SeparableConv | the same, of each kernel | 1 |
+    | Conv1DTranspose to 3DTranspose | weights x positions of the input | 1 |
+    | LocallyConnected1D, 2D | weights | 1 |
+    | ConvLSTM1D to 3D | weights of both kernels x positions of the output x steps | 1 |
+    | Dense, EinsumDense | weights x rows (all indices that the kernel has not) | 2 |
+    | SimpleRNN, GRU, LSTM, RNN of such cells | weights of both kernels x steps | 2 |
+    | Attention, AdditiveAttention, MultiHeadAttention | query x value pairs x features, for scores and for values | 2 |
+    | Dot | outputs x the size of the axis that goes | 2 |
+    | Embedding, pooling, sums and other element-wise layers | none | |
+
+    A recurrent cell adds each of its biases at each step. Each call of a layer counts, on the shapes of that call, in
+    models inside models and in blocks of layers of your own too. A layer that none of this fits counts nothing, and
+    is named in the log if it has kernels; so do operations that are called past layers, such as `tf.matmul`.
+
+    Args:
+        model: Of Keras 2, with masks or without; one that is subclassed must have been called.
+        inputs: A batch as the model takes it, of which only the shapes matter; needed where the model's own input
+            leaves sizes open. FLOPs are those of one of its examples.
+
+    Raises:
+        TypeError: Not a Keras 2 model.
+        ValueError: Sizes are not known, or the model cannot take the inputs.
     """
-    dense = effective = 0
-    for layer in flat_layers(model):
-        inner = layer.layer if isinstance(layer, Masked) else layer
-        all_, nonzero = _cost(inner, layer.output_shape)
-        dense, effective = dense + all_, effective + nonzero
-    return Flops(dense=dense, effective=effective)
+    _check(model)
+    specs = _specs_of(inputs) if inputs is not None else _own_specs(model)
+    examples = tf.nest.flatten(specs)[0].shape[0]
+    try:
+        whole = calls(model, specs)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        if inputs is None:
+            raise
+        raise ValueError(
+            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
+        ) from error
+    counted: set[int] = set()
+    total = count(whole, counted)
+    _name_the_rest(model, counted)
+    return Flops(dense=total.dense // examples, effective=total.effective // examples)
+
+
+def _check(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        check_model(model)
+    if not model.built or model.save_spec() is None:
+        raise ValueError(
+            f"{model.name} has no shapes yet; expected a model that is built. Call it on a batch, or give its first "
+            "layer an input shape."
+        )
+
+
+def _own_specs(model: Any) -> Any:
+    """Return what the model takes: one example, unless it has a batch size, or has seen one and no input shape."""
+
+    def sized(spec: Any) -> Any:
+        if spec.shape.rank is None or None in spec.shape[1:]:
+            raise ValueError(
+                f"{model.name} takes inputs of shape {tuple(spec.shape)}; expected known sizes, on which FLOPs depend. "
+                "Give a batch of one size: flops(model, inputs=...)."
+            )
+        return type(spec)((spec.shape[0] or 1, *spec.shape[1:]), spec.dtype)
+
+    return tf.nest.map_structure(sized, model.save_spec(dynamic_batch=False)[0][0])
+
+
+def _specs_of(inputs: Any) -> Any:
+    def spec(each: Any) -> Any:
+        return tf.type_spec_from_value(each if tf.is_tensor(each) else tf.convert_to_tensor(each))
+
+    return tf.nest.map_structure(spec, inputs)
+
+
+def _name_the_rest(model: Any, counted: set[int]) -> None:
+    """Log which layers have kernels that no formula knows."""
+    # Layers come after those that they are in: the innermost stays.
+    owners = {
+        id(weight): layer for layer in model._flatten_layers() for weight in layer.weights if weight.shape.rank > 1
+    }
+    rest = {
+        layer.name: type(layer).__name__
+        for weight, layer in owners.items()
+        # What a wrapper has itself is bookkeeping: masks, norms.
+        if weight not in counted and not isinstance(layer, keras.layers.Wrapper)
+    }
+    if rest:
+        named = ", ".join(f"{name} ({kind})" for name, kind in rest.items())
+        logging.warning("flops: no formula for these layers, whose kernels count nothing: %s", named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +131,3 @@ def parameters(model: Any) -> Parameters:
     return Parameters(
         all=sum(array.size for array in arrays), nonzero=sum(int(np.count_nonzero(array)) for array in arrays)
     )
-
-
-def _cost(layer: Any, output_shape: Any) -> tuple[int, int]:
-    """Return the FLOPs of one layer, dense and effective."""
-    layers = keras.layers
-    outputs = math.prod(size or 1 for size in output_shape[1:]) if isinstance(output_shape, tuple) else 0
-    rectifies = isinstance(layer, layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu
-    fixed = 2 * outputs if rectifies or isinstance(layer, layers.BatchNormalization) else 0
-    if type(layer) is layers.Dense:
-        each = 2 * outputs // layer.units
-        fixed += outputs if layer.use_bias else 0
-    elif type(layer) in (layers.Conv1D, layers.Conv2D, layers.Conv3D):
-        each = outputs // layer.filters
-        fixed += outputs if layer.use_bias else 0
-    else:
-        return fixed, fixed
-    kernel = layer.kernel.numpy()
-    return each * kernel.size + fixed, each * int(np.count_nonzero(kernel)) + fixed
