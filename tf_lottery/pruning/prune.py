@@ -10,11 +10,10 @@ import numpy as np
 
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
+from tf_lottery.pruning.cloning import masked_layers
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masks import Mask
-from tf_lottery.pruning.prunable import flat_layers
 from tf_lottery.pruning.slots import slots_of
-from tf_lottery.pruning.wrapper import Masked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +66,15 @@ def prunable_kernels(model: Any) -> list[tuple[str, Any, Any]]:
     Names are unique: the variable's own, with #2 and so on where models inside the model repeat one.
 
     Raises:
+        TypeError: Not a Keras model.
         ValueError: The model has none.
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"the model is {model!r} ({type(model).__name__}); expected what tf_lottery.prunable(model) returned."
+        )
     found: dict[str, tuple[str, Any, Any]] = {}
-    layers = {id(layer): layer for layer in flat_layers(model) if isinstance(layer, Masked)}
-    for layer in layers.values():
+    for layer in masked_layers(model):
         for weight, mask, _ in layer.pruning_vars:
             plain = weight.name.removesuffix(":0")
             name, number = plain, 1
