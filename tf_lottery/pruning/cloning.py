@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from absl import logging
+
 from tf_lottery.lazy_tf import keras, tf, tfmot_wrapper
 from tf_lottery.pruning.classes import carry_class
 from tf_lottery.pruning.copies import copy_layer, is_kerass_own
@@ -100,8 +102,12 @@ def clone(model: Any, make: Make) -> Any:
         once(layer)
     copy = _clone_graph(model, once, made)
     copy_weights(model, copy)
+    lost = [model.name] if _has_more_losses(model, copy) else []
     for ours, theirs in zip(whole_layers(model), whole_layers(copy), strict=True):
         _copy_settings(inner_layer(ours), inner_layer(theirs))
+        lost += [ours.name] if _has_more_losses(inner_layer(ours), inner_layer(theirs)) else []
+    if lost:
+        logging.warning("a function given to add_loss is not copied, call add_loss again: %s", ", ".join(lost))
     return copy
 
 
@@ -141,8 +147,15 @@ def _clone_graph(model: Any, once: Callable[[Any], Any], made: dict[int, Any]) -
     return copy
 
 
+def _has_more_losses(layer: Any, copy: Any) -> bool:
+    """Return whether there are functions that add losses, which speak of this layer's own weights."""
+    return len(layer._callable_losses) > len(copy._callable_losses)
+
+
 def _copy_settings(ours: Any, theirs: Any) -> None:
     """Copy what a layer has beside configuration and weights: what is frozen in it, and recurrent states."""
+    if hasattr(theirs, "adapt"):
+        theirs.finalize_state()  # what a preprocessing layer computes from its weights
     for one, two in zip(ours._flatten_layers(), theirs._flatten_layers(), strict=True):
         two._trainable = one._trainable
         states = getattr(one, "states", None) if one.stateful else None

@@ -45,21 +45,42 @@ def _compile(model: Any, other: Any) -> None:
         return
     arguments = dict(model._compile_config.config)
     arguments["optimizer"] = _optimizer_alike(model.optimizer)
+    prefixes = _prefixes(model)
     for name in ("metrics", "weighted_metrics"):
-        arguments[name] = tf.nest.map_structure(_metric_alike, arguments[name])
+        arguments[name] = tf.nest.map_structure(lambda metric: _metric_alike(metric, prefixes), arguments[name])
     other.compile(**arguments)
     other.run_eagerly = model._run_eagerly
 
 
-def _metric_alike(metric: Any) -> Any:
-    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
+def _prefixes(model: Any) -> dict[int, str]:
+    """Return what Keras has put before the names of metrics, by their `id`: it would do so again."""
+    container = model.compiled_metrics
+    if container is None or not container.built:
+        return {}
+    many = len(container._output_names) > 1
+    lists = zip(container._output_names, container._metrics, container._weighted_metrics, strict=True)
+    found = {}
+    for output, metrics, weighted in lists:
+        first = f"{output}_" if many else ""
+        found.update({id(metric): first for metric in metrics})
+        for metric in weighted:
+            again = metric is not None and metric.name.startswith(f"{first}weighted_")
+            found[id(metric)] = f"{first}weighted_" if again else first
+    return found
+
+
+def _metric_alike(metric: Any, prefixes: dict[int, str]) -> Any:
+    if not isinstance(metric, keras.metrics.Metric):
+        return metric
+    config = metric.get_config()
+    config["name"] = config["name"].removeprefix(prefixes.get(id(metric), ""))
+    return type(metric).from_config(config)
 
 
 def _optimizer_alike(optimizer: Any) -> Any:
     if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
-        settings = optimizer.get_config()
-        del settings["inner_optimizer"]
-        return type(optimizer)(_optimizer_alike(optimizer.inner_optimizer), **settings)
+        scale = {name: getattr(optimizer, name) for name in ("dynamic", "initial_scale", "dynamic_growth_steps")}
+        return type(optimizer)(_optimizer_alike(optimizer.inner_optimizer), **scale)
     # Without its schedule, which need not have a configuration.
     bare = copy.copy(optimizer)
     legacy = not isinstance(optimizer, keras.optimizers.Optimizer)
@@ -67,7 +88,7 @@ def _optimizer_alike(optimizer: Any) -> Any:
     if callable(rate):
         vars(bare).update({"_hyper": {**optimizer._hyper, "learning_rate": 0.0}} if legacy else {"_learning_rate": 0.0})
     found = type(optimizer).from_config(bare.get_config())
-    if missing := differences(optimizer, found, but={"_built"}):
+    if missing := [name for name in differences(optimizer, found) if not name.startswith("_")]:
         raise ValueError(f"the configuration of {type(optimizer).__name__} leaves out {', '.join(missing)}")
     if callable(rate) and legacy:
         found._set_hyper("learning_rate", _schedule_alike(rate))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+import functools
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
@@ -35,13 +37,34 @@ def copy_layer(layer: Any, made: Mapping[int, Any]) -> Any:
     Raises:
         ValueError: It can be copied neither way; the message says what to write.
     """
-    if isinstance(layer, keras.layers.Lambda):  # its configuration has the bytes of a function without its globals
+    if _is_more_than_its_configuration(layer):
         return whole_copy(layer, made)
     try:
-        made_anew = type(layer).from_config(layer.get_config())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what cannot be loaded again without its code: nothing is, here
+            made_anew = type(layer).from_config(layer.get_config())
+            _copy_vocabulary(layer, made_anew)
     except Exception:  # noqa: BLE001 - whatever a user's class does; the other way is tried, and says what it meets
         return whole_copy(layer, made)
     return made_anew if is_kerass_own(layer) or _alike(layer, made_anew) else whole_copy(layer, made)
+
+
+def _is_more_than_its_configuration(layer: Any) -> bool:
+    if isinstance(layer, keras.Model):  # a subclassed one: its own is empty
+        return getattr(layer.get_config, "_is_default", False)
+    # That of a Lambda has the bytes of its function, without its globals; one that was adapted is built of no shape.
+    adapted = hasattr(layer, "adapt") and not hasattr(layer, "get_vocabulary")
+    return adapted or isinstance(layer, keras.layers.Lambda)
+
+
+def _copy_vocabulary(layer: Any, other: Any) -> None:
+    """Give a lookup layer what it learnt by `adapt`, which is neither in its configuration nor in its weights."""
+    if hasattr(layer, "get_vocabulary") and layer.get_vocabulary() != other.get_vocabulary():
+        words = layer.get_vocabulary(include_special_tokens=False)
+        idf = getattr(
+            getattr(layer, "_lookup_layer", layer), "idf_weights", None
+        )  # those of the special tokens come first
+        other.set_vocabulary(words, *([] if idf is None else [idf.numpy()[-len(words) :]]))
 
 
 def whole_copy(layer: Any, made: Mapping[int, Any] | None = None) -> Any:
@@ -51,7 +74,13 @@ def whole_copy(layer: Any, made: Mapping[int, Any] | None = None) -> Any:
         ValueError: It has something that cannot be copied.
     """
     made = made or {}
-    copies = dict(made)  # by the id of the original: what copy.deepcopy copied
+    if any(_speaks_of(loss, {id(layer), *map(id, layer.weights)}) for loss in layer._callable_losses):
+        raise ValueError(
+            f"{layer.name} ({type(layer).__name__}) adds a loss by a function of its own weights, which would be those "
+            "of the original in a copy. Expected such a loss in its call, or as a regularizer of the weight."
+        )
+    # By the id of the original what copy.deepcopy copied. What `adapt` compiled cannot be, and is compiled again.
+    copies: dict[int, Any] = {id(vars(part).get("_adapt_function")): None for part in _parts(layer)} | dict(made)
     try:
         with _alone(layer):
             found = copy.deepcopy(layer, copies)
@@ -71,7 +100,7 @@ def whole_copy(layer: Any, made: Mapping[int, Any] | None = None) -> Any:
     return found
 
 
-def differences(one: Any, two: Any, *, but: Collection[str]) -> list[str]:
+def differences(one: Any, two: Any) -> list[str]:
     """Return the attributes in which two objects of a class differ, as far as these are plain values or functions.
 
     A configuration may leave something out. What only one of them has does not count: it may not be built yet.
@@ -79,10 +108,7 @@ def differences(one: Any, two: Any, *, but: Collection[str]) -> list[str]:
     return [
         name
         for name, value in vars(one).items()
-        if name not in but
-        and isinstance(value, _PLAIN)
-        and vars(two).get(name) is not None
-        and not np.array_equal(value, vars(two)[name])
+        if isinstance(value, _PLAIN) and vars(two).get(name) is not None and not np.array_equal(value, vars(two)[name])
     ]
 
 
@@ -91,18 +117,24 @@ def _alike(layer: Any, other: Any) -> bool:
     if len(ours) != len(theirs):  # not built yet
         ours, theirs = [layer], [other]
     bookkeeping = vars(keras.layers.Layer()).keys()
-    return not any(differences(one, two, but=bookkeeping) for one, two in zip(ours, theirs, strict=True))
+    found = {name for one, two in zip(ours, theirs, strict=True) for name in differences(one, two)}
+    return found <= bookkeeping
+
+
+def _speaks_of(function: Any, objects: set[int]) -> bool:
+    """Return whether a function, or one given to it beforehand, was defined where it saw one of the objects."""
+    if isinstance(function, functools.partial):
+        return any(_speaks_of(each, objects) for each in (function.func, *function.args))
+    return any(id(cell.cell_contents) in objects for cell in getattr(function, "__closure__", None) or ())
 
 
 @contextmanager
 def _alone(layer: Any) -> Iterator[None]:
     """Take the layer out of the models that it is in, for its copy would take all of them along."""
-    kept = [
-        (part, {name: vars(part)[name] for name in ("_inbound_nodes_value", "_outbound_nodes_value", "built")})
-        for part in _parts(layer)
-    ]
+    out: dict[str, Any] = {"_inbound_nodes_value": [], "_outbound_nodes_value": []}
+    kept = [(part, {name: vars(part)[name] for name in (*out, "built")}) for part in _parts(layer)]
     for part, _ in kept:
-        vars(part).update(_inbound_nodes_value=[], _outbound_nodes_value=[])
+        vars(part).update(out)
         if isinstance(part, keras.Model):
             vars(part)["built"] = False  # else Keras would save and load it
     try:

@@ -9,14 +9,15 @@ from tf_lottery.lazy_tf import tf
 
 
 class HeldMask:
-    """A constraint that sets to exactly 0 what a mask does not keep, after the one that the weight has."""
+    """A constraint that sets to exactly 0 what a mask does not keep, before and after the one that the weight has."""
 
     def __init__(self, mask: Any, inner: Any = None) -> None:
         self.mask, self.inner = mask, inner
 
     def __call__(self, weights: Any) -> Any:
-        """Return the weights, masked."""
-        return masked(weights if self.inner is None else self.inner(weights), self.mask)
+        """Return the weights, masked; the other constraint finds zeros, so that a norm is that of the kept weights."""
+        weights = masked(weights, self.mask)
+        return weights if self.inner is None else masked(self.inner(weights), self.mask)
 
 
 def masked(values: Any, mask: Any) -> Any:

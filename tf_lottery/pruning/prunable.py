@@ -8,6 +8,7 @@ from typing import Any
 from absl import logging
 
 from tf_lottery.arguments import names
+from tf_lottery.lazy_tf import tf
 from tf_lottery.lookup import nearest
 from tf_lottery.pruning.cloning import (
     check_model,
@@ -52,11 +53,14 @@ def prunable(model: Any, *, exclude: str | Collection[str] = ()) -> Any:
         inner = inner_layer(layer)
         if inner is not layer and not isinstance(layer, Masked):
             schedules.append(layer.name)
+            if layer.name in model.output_names:
+                plain._name = layer.name  # losses and labels are given by it
         if id(layer) in dense:
             return plain
         if has_kernels(inner):
             return Masked(plain, name=layer.name, in_place=True)
-        if any(len(weight.shape) > 1 for weight in inner.weights):
+        variables = [weight for weight in inner.weights if isinstance(weight, tf.Variable)]
+        if any(len(variable.shape) > 1 and variable.trainable for variable in variables):
             left_dense[layer.name] = type(inner).__name__
         return plain
 
