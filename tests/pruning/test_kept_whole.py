@@ -105,6 +105,7 @@ def test_a_layer_is_the_same_in_the_copy_and_shares_nothing(name):
     assert not {id(weight) for weight in copy.weights} & {id(weight) for weight in model.weights}
     tl.prune(copy, 0.5)
     pruned = copy(X).numpy()
+    assert not [weight for weight in tl.strip(copy).weights if getattr(weight, "constraint", None) is not None]
     for other in (tl.strip(copy), tl.prunable(copy), tl.prunable(tl.strip(copy))):
         assert np.array_equal(other(X), pruned)
         for weight in other.weights:

@@ -89,6 +89,15 @@ def test_an_attention_layer_can_be_wrapped_before_its_first_call():
     assert held(wrapper)
 
 
+def test_the_wrapper_says_which_steps_count_as_its_layer_does():
+    tokens = np.array([[1, 2, 0]])
+    assert tl.Masked(layers.Embedding(4, 2, mask_zero=True)).compute_mask(tokens).numpy().tolist() == [
+        [True, True, False]
+    ]
+    assert not tl.Masked(layers.Embedding(4, 2)).compute_mask(tokens)
+    assert tl.Masked(layers.Dense(2)).supports_masking
+
+
 def test_a_layer_computes_in_its_own_precision():
     x = np.random.default_rng(0).normal(size=(3, 4))
     layer = layers.Dense(2, dtype="float64")
