@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from tf_lottery.lazy_tf import keras
-from tf_lottery.pruning.prunable import check_model, clone, copy_weights, flat_layers
-from tf_lottery.pruning.wrapper import Masked
+from tf_lottery.pruning.cloning import check_model, clone
 
 
 def strip(model: Any) -> Any:
-    """Return a plain Keras model of the same outputs, sharing nothing with the prunable one; not compiled."""
+    """Return a plain Keras model of the same outputs, sharing nothing with the prunable one; not compiled.
+
+    Args:
+        model: Of `prunable`, or pruned by TF-MOT.
+
+    Raises:
+        TypeError: Not a Keras 2 model.
+        ValueError: A subclassed model, or one without weights.
+    """
     check_model(model)
-
-    def unwrap(layer: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            return clone(layer, unwrap)
-        inner = layer.layer if isinstance(layer, Masked) else layer
-        config = inner.get_config()
-        if hasattr(layer, "_batch_input_shape"):  # the first layer of a Sequential model
-            config["batch_input_shape"] = layer._batch_input_shape
-        return inner.__class__.from_config(config)
-
-    for layer in flat_layers(model):
-        if isinstance(layer, Masked):
-            layer.apply_masks()  # an optimizer's moving averages (use_ema) are written past the constraint
-    plain = clone(model, unwrap)
-    copy_weights(model, plain)
-    return plain
+    with model.distribute_strategy.scope():
+        return clone(model, lambda layer, plain: plain)

@@ -7,66 +7,13 @@ which Keras applies right after each optimizer update, in the same compiled step
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import inspect
 from typing import Any
 
 from tf_lottery.lazy_tf import keras, tf, tfmot, tfmot_wrapper
-
-# Which argument of a layer constrains which of its weights.
-_CONSTRAINTS = {
-    "kernel": "kernel_constraint",
-    "recurrent_kernel": "recurrent_constraint",
-    "pointwise_kernel": "pointwise_constraint",
-    "embeddings": "embeddings_constraint",
-}
-_KERNELS = {
-    ("kernel",): (
-        "Dense", "Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "LocallyConnected1D",
-        "LocallyConnected2D",
-    ),
-    ("pointwise_kernel",): ("SeparableConv1D", "SeparableConv2D"),
-    ("embeddings",): ("Embedding",),
-    ("kernel", "recurrent_kernel"): ("LSTMCell", "GRUCell", "SimpleRNNCell"),
-}  # fmt: skip
-_KERNELS_OF = {getattr(keras.layers, name): attributes for attributes, names in _KERNELS.items() for name in names}
-_RECURRENT = tuple(getattr(keras.layers, name) for name in ("LSTM", "GRU", "SimpleRNN", "RNN"))
-
-
-def kernels_of(layer: Any) -> list[tuple[Any, str]]:
-    """Return where a layer's prunable weights are: the layer or its cell, and the attribute; [] if it has none.
-
-    By exact class, as TF-MOT has it: a subclass may use its kernel in any way.
-    """
-    owners = [layer]
-    if type(layer) in _RECURRENT:
-        cell = layer.cell
-        owners = list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
-    if not all(type(owner) in _KERNELS_OF for owner in owners):
-        return []
-    return [(owner, attribute) for owner in owners for attribute in _KERNELS_OF[type(owner)]]
-
-
-@keras.utils.register_keras_serializable(package="tf_lottery")
-class HeldMask(keras.constraints.Constraint):
-    """Sets to exactly 0 what a mask does not keep, after the layer's own constraint if it has one."""
-
-    def __init__(self, inner: Any = None) -> None:
-        self._inner = inner
-        self.mask: Any = None  # a variable in the kernel's shape, put in when there is one
-
-    def __call__(self, weights: Any) -> Any:
-        """Return the weights, masked."""
-        if self._inner is not None:
-            weights = self._inner(weights)
-        if self.mask is None:
-            return weights
-        # Not a product: that makes -0.0 of negative weights and keeps NaN.
-        return tf.where(self.mask != 0, weights, tf.zeros_like(weights))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's own constraint."""
-        return {"inner": keras.constraints.serialize(self._inner) if self._inner else None}
+from tf_lottery.pruning import kernels
+from tf_lottery.pruning.copies import whole_copy
+from tf_lottery.pruning.held import hold, masked
 
 
 @keras.utils.register_keras_serializable(package="tf_lottery")
@@ -85,39 +32,89 @@ class NeverUpdate(tfmot.sparsity.keras.PruningSchedule):
 
 @keras.utils.register_keras_serializable(package="tf_lottery")
 class Masked(tfmot_wrapper.PruneLowMagnitude):
-    """A layer whose kernels are held to masks.
+    """A layer whose kernels are held to masks; `layer` is the layer itself.
+
+    It has the layer's name and takes what the layer takes: masks of sequences, training, initial states. A layer that
+    has weights already is copied with them, and goes on in the model that it comes from as it was.
 
     `pruning_vars` has (weight, mask, threshold) for each kernel, as in TF-MOT; masks are of the kernel's dtype, ones
-    at first. `tf_lottery.prune` sets them. Every optimizer's update is masked; what is written past the optimizer (by
-    `assign`, or at the end of `fit` by an optimizer with use_ema) is not, until `apply_masks`.
+    at first. `tf_lottery.prune` sets them. Every optimizer's update is masked, and so are the moving averages that an
+    optimizer with use_ema puts in the weights' place; what is written past the optimizer by `assign` is not, until
+    `apply_masks`. The gradients of pruned weights are not masked, only what becomes of them: an optimizer with
+    clipnorm or global_clipnorm counts them into its norms, as it does under TF-MOT's own wrapper.
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
-        """Wrap a layer that TF-MOT can prune."""
-        # TF-MOT names the wrapper itself, and its arguments have no meaning where masks are set from outside.
-        ignored = ("name", "pruning_schedule", "block_size", "block_pooling_type", "sparsity_m_by_n")
-        kept = {name: value for name, value in kwargs.items() if name not in ignored}
-        super().__init__(layer, pruning_schedule=NeverUpdate(), **kept)
+    def __init__(self, layer: Any, *, name: str | None = None, in_place: bool = False, **kwargs: Any) -> None:
+        """Wrap a layer.
+
+        Args:
+            layer: One that TF-MOT can prune.
+            name: The layer's own if None.
+            in_place: Wrap the layer itself also if it has weights; wherever else it is used, it is pruned too.
+            **kwargs: Of every Keras layer, such as input_shape.
+
+        Raises:
+            TypeError: Not a Keras 2 layer, or an argument of TF-MOT's schedules.
+            ValueError: TF-MOT cannot prune such a layer, or it is wrapped already.
+        """
+        _check(layer, kwargs)
+        if layer.weights and not in_place:
+            layer = whole_copy(layer)
+        if "trainable" in kwargs:
+            layer.trainable = kwargs.pop("trainable")
+        # The layer alone casts its inputs, once.
+        kwargs = {"dtype": layer._dtype_policy, "autocast": layer._autocast, **kwargs}
+        super().__init__(layer, pruning_schedule=NeverUpdate(), **kwargs)
+        self._name = name or layer.name  # TF-MOT puts its own before it
+        self.supports_masking = layer.supports_masking
+        self.stateful = layer.stateful
+        parameters = inspect.signature(layer.call).parameters
+        takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        # What Keras passes by itself to every layer that takes any keyword, as this one does.
+        self._not_taken = [] if takes_all else [name for name in ("mask", "training") if name not in parameters]
+        if layer.built and layer.weights and not in_place:
+            self.build(layer._build_input_shape)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer."""
+        if args and not self.built:
+            kernels.build_for_call(self.layer, *args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the layer has of this name: `kernel`, `units` and the like."""
+        layer = vars(self).get("layer")
+        if layer is None or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(layer, name)
 
     def build(self, input_shape: Any) -> None:
-        with ExitStack() as stack:
-            held = [stack.enter_context(_constrained(owner, name)) for owner, name in kernels_of(self.layer)]
-            # The kernel's name is the layer's, whether or not it is wrapped.
-            stack.enter_context(tf.name_scope(f"{self.layer.name}/"))
-            self.layer.build(input_shape)
-            self.layer.built = True
-        super().build(input_shape)
-        for (weight, mask, _), constraint in zip(self.pruning_vars, held, strict=True):
-            if weight.constraint is None and not _is_distributed(weight):
-                raise ValueError(
-                    f"{self.layer.name} was built before it was wrapped, so that its mask cannot be held. Expected a "
-                    "layer without weights; use tf_lottery.prunable(model), which makes one."
-                )
-            constraint.mask = mask
+        if self.built:
+            return
+        kernels.build(self.layer, input_shape)
+        with tf.name_scope(f"{self.layer.name}/"):
+            super().build(input_shape)
+        self.supports_masking = self.layer.supports_masking  # a user's layer may say so as late as here
+        for weight, mask, _ in self.pruning_vars:
+            hold(weight, mask)
+
+    def add_weight(self, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Add a mask, a threshold or a step; several of a layer are numbered, as .h5 files need it."""
+        taken = {weight.name.rpartition("/")[2].removesuffix(":0") for weight in self._non_trainable_weights}
+        number = next(number for number in range(len(taken) + 1) if _numbered(name, number) not in taken)
+        return super().add_weight(_numbered(name, number), *args, **kwargs)
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Call the layer: its kernels are masked already."""
-        return self.layer(inputs, *args, **kwargs)
+        return self.layer(inputs, *args, **{key: value for key, value in kwargs.items() if key not in self._not_taken})
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the layer's mask of its outputs: which steps of a sequence count."""
+        return self.layer.compute_mask(inputs, mask)
+
+    def reset_states(self, states: Any = None) -> None:
+        """Reset the states of a stateful recurrent layer."""
+        self.layer.reset_states(states)
 
     def set_weights(self, weights: Any) -> None:
         """Set the wrapped layer's weights, masked."""
@@ -127,7 +124,7 @@ class Masked(tfmot_wrapper.PruneLowMagnitude):
     def apply_masks(self) -> None:
         """Set every weight that its mask does not keep to 0."""
         for weight, mask, _ in self.pruning_vars:
-            weight.assign(tf.where(mask != 0, weight, tf.zeros_like(weight)))
+            weight.assign(masked(weight, mask))
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's config and nothing of TF-MOT's schedule."""
@@ -136,21 +133,26 @@ class Masked(tfmot_wrapper.PruneLowMagnitude):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Masked:
         """Return the wrapper of the layer in this config."""
-        return cls(keras.layers.deserialize(config["layer"]))
+        return cls(keras.layers.deserialize(config["layer"]), name=config.get("name"))
 
 
-@contextmanager
-def _constrained(owner: Any, attribute: str) -> Iterator[HeldMask]:
-    """Have the owner create this weight under a held mask; its configuration is as before afterwards."""
-    name = _CONSTRAINTS[attribute]
-    own = getattr(owner, name)
-    held = HeldMask(own)
-    setattr(owner, name, held)
-    try:
-        yield held
-    finally:
-        setattr(owner, name, own)
+def _check(layer: Any, arguments: dict[str, Any]) -> None:
+    if not isinstance(layer, keras.layers.Layer):
+        kind = f"{type(layer).__module__}.{type(layer).__qualname__}"
+        raise TypeError(f"layer is {layer!r} ({kind}); expected a layer of Keras 2 (tf_keras).")
+    kind = f"{layer.name} ({type(layer).__name__})"
+    if isinstance(layer, tfmot_wrapper.PruneLowMagnitude):
+        raise ValueError(f"{kind} is wrapped already; expected a plain layer, as {layer.name}.layer is.")
+    if not kernels.can_be_wrapped(layer):
+        raise ValueError(
+            f"{kind} cannot be pruned by TF-MOT. Expected one of Keras' own layers with kernels, or a layer that is a "
+            "tfmot.sparsity.keras.PrunableLayer and says itself which of its weights are prunable."
+        )
+    if unused := {"pruning_schedule", "block_size", "block_pooling_type", "sparsity_m_by_n"} & arguments.keys():
+        raise TypeError(
+            f"{', '.join(sorted(unused))}: masks are set by tf_lottery.prune, not by a schedule. Leave it out."
+        )
 
 
-def _is_distributed(weight: Any) -> bool:
-    return isinstance(weight, tf.distribute.DistributedValues)
+def _numbered(name: str | None, number: int) -> str:
+    return f"{name}_{number}" if number else str(name)
