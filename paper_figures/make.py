@@ -156,7 +156,8 @@ def _parser() -> argparse.ArgumentParser:
         "--output_dir", type=_path, default="figures", help="folder for figures, CSVs and index.html [figures]"
     )
     parser.add_argument(
-        "--published", type=_path, help="the authors' release or part of it: a pickle, CSV or Parquet, or a folder of them; "
+        "--published", type=_path,
+        help="the authors' release or part of it: a pickle, CSV or Parquet, or a folder of them; "
         "default: the table that ships with the package"
     )  # fmt: skip
     parser.add_argument(
