@@ -141,16 +141,26 @@ def _listing(drawings: Sequence[Drawing]) -> str:
     return "\n".join(lines)
 
 
+def _path(text: str) -> str:
+    """Refuse `--output_dir=`, as of a shell's variable that is unset: it would be the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; expected a path")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=command_names.figures(), description=__doc__, allow_abbrev=False)
     parser.add_argument("names", nargs="*", help="figures, families or networks that --list shows; default: all")
-    parser.add_argument("--output_dir", default="figures", help="folder for figures, CSVs and index.html [figures]")
     parser.add_argument(
-        "--published", help="the authors' release or part of it: a pickle, CSV or Parquet, or a folder of them; "
+        "--output_dir", type=_path, default="figures", help="folder for figures, CSVs and index.html [figures]"
+    )
+    parser.add_argument(
+        "--published", type=_path,
+        help="the authors' release or part of it: a pickle, CSV or Parquet, or a folder of them; "
         "default: the table that ships with the package"
     )  # fmt: skip
     parser.add_argument(
-        "--results", action="append", nargs="+", metavar="FILE",
+        "--results", type=_path, action="append", nargs="+", metavar="FILE",
         help="results.csv of an experiment, any number, also with commas; * is expanded: "
         "--results='runs/*/results.csv'",
     )  # fmt: skip

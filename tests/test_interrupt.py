@@ -65,7 +65,8 @@ def test_unwinding_cleans_up_and_a_second_signal_ends_that_too(tmp_path):
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom tf_lottery.interrupt import *\nunwind()\n"
         "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
-        "finally:\n    Path(sys.argv[1]).touch()\n    print('cleaning', flush=True)\n    time.sleep(60)"
+        "finally:\n    Path(sys.argv[1]).touch()\n    print('cleaning', flush=True)\n"
+        "    try:\n        time.sleep(60)\n    finally:\n        print('still cleaning', flush=True)"
     )
     with start(script, str(tmp_path / "cleaned")) as process:
         assert process.stdout.readline() == "ready\n"
@@ -73,8 +74,8 @@ def test_unwinding_cleans_up_and_a_second_signal_ends_that_too(tmp_path):
         assert process.stdout.readline() == "cleaning\n"
         assert (tmp_path / "cleaned").exists()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (143, "")
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (143, "", "")
 
 
 # Sends itself a signal when a module is first looked for, then is the command: an instant that does not depend on luck.

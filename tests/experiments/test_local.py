@@ -17,6 +17,7 @@ import pytest
 
 from tf_lottery.experiments.executors import deaths
 from tf_lottery.experiments.executors.deaths import OutOfMemoryKills, how_it_ended
+from tf_lottery.experiments.executors.inline import _is_lack_of_memory
 from tf_lottery.experiments.executors.local import _sendable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,3 +177,18 @@ def test_an_error_goes_to_the_parent_with_its_traceback(error, kind, text):
     assert str(arrived).startswith(text)
     (note,) = arrived.__notes__
     assert "raise error" in note
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "is_memory"),
+    [
+        ("ResourceExhaustedError", "{{node}} OOM when allocating tensor with shape[9,9] [Op:Mul]", True),
+        ("ResourceExhaustedError", "Out of memory while trying to allocate 3 bytes.", True),
+        ("ResourceExhaustedError", "out/events; No space left on device", False),
+        ("ResourceExhaustedError", "out/events; Too many open files", False),
+        ("InternalError", "out of memory", False),  # of TensorFlow's other classes none is for memory
+    ],
+)
+def test_tensorflows_error_for_anything_that_runs_out_is_memory_when_it_says_so(kind, text, is_memory):
+    assert _is_lack_of_memory(type(kind, (Exception,), {})(text)) == is_memory
+    assert _is_lack_of_memory(MemoryError())

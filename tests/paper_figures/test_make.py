@@ -118,11 +118,14 @@ def test_names_families_and_networks_select(command, tmp_path):
         (["flops", f"--results={OWN}", "--only=nobody"], "invalid choice: 'nobody'"),
         (["structured", f"--results={OWN}", "--only=own"], "of the family 'structured': it needs heuristics"),
         (["--only=own"], "no results to draw"),
+        (["--results="], "argument --results: it is empty; expected a path"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_message(arguments, message, tmp_path):
     _, err = run(
-        *arguments, f"--output_dir={tmp_path / 'x'}", status=2 if message.startswith(("inv", "Did you mean '--")) else 1
+        *arguments,
+        f"--output_dir={tmp_path / 'x'}",
+        status=2 if message.startswith(("inv", "arg", "Did you mean '--")) else 1,
     )
     assert message in err
     assert not (tmp_path / "x").exists()

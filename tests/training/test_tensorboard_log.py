@@ -1,6 +1,8 @@
 """What TensorBoard reads of what we write."""
 
+import errno
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -28,6 +30,26 @@ def test_a_folder_whose_name_is_no_text_gets_its_own_file(tmp_path):
     folder.mkdir()
     TensorBoardLog(folder).close()
     assert len(list(folder.iterdir())) == len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_is_the_systems_error_and_names_the_file(tmp_path):
+    log = TensorBoardLog(tmp_path)
+    (path,) = tmp_path.iterdir()
+
+    def fill():
+        for _ in range(100):
+            log.epoch(ROW)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as met:
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (met.value.errno, met.value.filename) == (errno.EFBIG, str(path))
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none/events"):
+        TensorBoardLog(tmp_path / "none")
 
 
 def test_scalars_masks_histograms_and_hparams_are_read_back(tmp_path, read):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +96,35 @@ class _EventFile:
 
         self._event = Event
         path = folder / f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}"
-        self._records = tf.io.TFRecordWriter(os.fsencode(path))  # TensorFlow takes text for UTF-8, whatever the locale
-        self._records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        with _os_errors():
+            # As bytes: TensorFlow takes text for UTF-8, whatever the locale.
+            self._records = tf.io.TFRecordWriter(os.fsencode(path))
+            self._records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
 
     def write(self, summaries: list[Any], *, step: int) -> None:
         merged = self._event(wall_time=time.time(), step=step)
         for summary in summaries:
             merged.summary.MergeFrom(summary)
-        self._records.write(merged.SerializeToString())
-        self._records.flush()
+        with _os_errors():
+            self._records.write(merged.SerializeToString())
+            self._records.flush()
 
     def close(self) -> None:
-        self._records.close()
+        with _os_errors():
+            self._records.close()
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Raise what the system told TensorFlow as Python does: a full disk is a ResourceExhaustedError there."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        path, _, why = error.message.rpartition("; ")
+        number = next((number for number in errno.errorcode if os.strerror(number) == why), None)
+        if number is None:
+            raise
+        raise OSError(number, why, path) from error
 
 
 def _scalar(tag: str, value: float) -> Any:

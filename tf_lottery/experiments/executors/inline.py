@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,8 +41,7 @@ def run_inline(
                 runner.append(StageRunner(store, execution, reporter.epoch))
             runner[0].run(stage)
         except Exception as error:
-            # TensorFlow's own class by its name: it may be TensorFlow that there is no memory for.
-            if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            if not _is_lack_of_memory(error):
                 raise
             raise TooLittleMemoryError(
                 f"stage {stage.name} needs more memory than there is ({_first_line(error)}). Expected room for the "
@@ -50,6 +50,13 @@ def run_inline(
             ) from error
 
     return work(stages, store, run, reporter.ended)
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Say whether memory ran out: TensorFlow's class for it is that for a full disk too, or too many open files."""
+    if type(error).__name__ == "ResourceExhaustedError":  # by its name: TensorFlow may not be imported
+        return re.search(r"OOM|memory|alloc", str(error), re.IGNORECASE) is not None
+    return isinstance(error, MemoryError)
 
 
 def _first_line(error: Exception) -> str:
