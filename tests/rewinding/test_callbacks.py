@@ -29,12 +29,10 @@ def network(units=8):
 
 OPTIMIZERS = {
     "sgd with a schedule": lambda: keras.optimizers.SGD(schedule(), momentum=0.9),
-    "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
     "adam with a schedule": lambda: keras.optimizers.Adam(schedule()),
     "adam": lambda: keras.optimizers.Adam(0.01),
     "ours with a schedule": lambda: tl.MomentumSGD(schedule()),
     "averaging": lambda: keras.optimizers.AdamW(0.01, use_ema=True),
-    "rmsprop": lambda: keras.optimizers.RMSprop(schedule(), momentum=0.5, centered=True),
     "loss scale": lambda: keras.mixed_precision.LossScaleOptimizer(
         keras.optimizers.SGD(schedule(), momentum=0.9), dynamic_growth_steps=5
     ),
@@ -87,7 +85,7 @@ def same(ours, theirs):
     return ours.keys() == theirs.keys() and all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
 
 
-@pytest.mark.parametrize("name", ["sgd with a schedule", "adam", "loss scale"])
+@pytest.mark.parametrize("name", ["sgd with a schedule", "loss scale"])
 def test_a_compiled_training_is_repeated_bit_for_bit(tmp_path, name):
     """As each optimizer's is without XLA, in test_exactness."""
     model = compiled(OPTIMIZERS[name](), jit_compile=True)
@@ -98,7 +96,10 @@ def test_a_compiled_training_is_repeated_bit_for_bit(tmp_path, name):
         assert same(again, end)
 
 
-@pytest.mark.parametrize(("name", "epoch"), [*((name, 2) for name in OPTIMIZERS), ("adam", 0)])
+@pytest.mark.parametrize(
+    ("name", "epoch"),
+    [("sgd with a schedule", 2), ("adam", 0), ("averaging", 2), ("loss scale", 2), ("adafactor", 2)],
+)
 def test_rewound_weights_are_the_kept_ones_under_the_mask(tmp_path, name, epoch):
     model = compiled(OPTIMIZERS[name]())
     points = tl.RewindPoints(tmp_path, epochs=[epoch])

@@ -190,17 +190,15 @@ def _weights(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too.
 
     Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
-    counted in the order of the layers. Not in the order of `model.weights`, where those that are frozen come last.
+    counted in the order of the model.
     """
-    weights = [variable for layer in flat_layers(model) for variable in layer.weights]
     held = {
         id(variable)
         for layer in flat_layers(model)
         if isinstance(layer, Masked)
         for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
     }
-    each = {id(variable): variable for variable in (*weights, *model.weights)}
-    yield from _unnumbered((variable.name, variable) for key, variable in each.items() if key not in held)
+    yield from _unnumbered((variable.name, variable) for variable in model.weights if id(variable) not in held)
 
 
 def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
