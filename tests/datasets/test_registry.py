@@ -49,6 +49,20 @@ def test_missing_data_name_the_places_and_both_ways(tmp_path, monkeypatch):
     assert "--download" in message
 
 
+def test_what_tensorflow_datasets_prepared_is_found_last_and_told_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("tf_lottery.datasets.places._SHARED", ())
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    prepared = tmp_path / "mnist/3.0.1/dataset_info.json"
+    prepared.parent.mkdir(parents=True)
+    prepared.write_text("{}")
+    row, found = registry.find("mnist", data_dir=str(tmp_path))
+    assert (row, found.where) == (DATASETS["mnist"], str(tmp_path))
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (tmp_path / f"mnist/{name}-ubyte").write_text("")
+    _, found = registry.find("mnist", data_dir=str(tmp_path))
+    assert found.where == str(tmp_path / "mnist")
+
+
 def test_looking_for_data_does_not_import_tensorflow(tmp_path):
     code = (
         "import sys; from tf_lottery.datasets import registry\n"

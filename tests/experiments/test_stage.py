@@ -208,6 +208,15 @@ def test_a_lost_checkpoint_a_foreign_one_and_lost_or_foreign_points_are_made_aga
     assert bytes_of(store) == whole
     assert f"{first}/final.safetensors is missing. Set aside" in caplog.text
     assert point.read_bytes() == kept
+    # An earlier point to begin from is another's too.
+    shutil.rmtree(second)
+    earlier = point.with_name("step_00000001.safetensors")
+    shutil.copy(dense / "final.safetensors", earlier)
+    point.unlink()
+    go_on(store, runner, stages)
+    assert bytes_of(store) == whole
+    assert point.read_bytes() == kept
+    assert not earlier.exists()
 
 
 def test_the_beginning_of_another_stage_is_not_gone_on_from(interrupted, runner, stages, caplog):

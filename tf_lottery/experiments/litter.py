@@ -31,5 +31,5 @@ def sweep(folder: Path, *, seconds: float = _SECONDS, apart: Path | None = None)
             try:
                 if now - path.stat().st_mtime >= seconds:
                     path.unlink()
-            except FileNotFoundError:
-                pass  # renamed or removed meanwhile
+            except OSError:
+                pass  # renamed or removed meanwhile, or another user's

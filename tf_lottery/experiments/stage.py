@@ -196,15 +196,21 @@ class StageRunner:
         for _ in range(2):
             if not path.exists():
                 self._make_point(dense, step)
-            try:
-                arrays, metadata = checkpoint.read(path)
-            except DamagedCheckpointError as error:
-                self._store.set_point_aside(path, str(error))
-            else:
-                if metadata["step"] == step:
-                    return arrays
-                self._store.set_point_aside(path, f"{path} is of step {metadata['step']}")
+            if (arrays := self._point(path, step)) is not None:
+                return arrays
         raise OSError(f"{path} is damaged whenever it is written. Check the disk.")
+
+    def _point(self, path: Path, step: int) -> Arrays | None:
+        """Return the state in this file, None after setting it aside: it is damaged, or of another step."""
+        try:
+            arrays, metadata = checkpoint.read(path)
+        except DamagedCheckpointError as error:
+            self._store.set_point_aside(path, str(error))
+            return None
+        if metadata["step"] == step:
+            return arrays
+        self._store.set_point_aside(path, f"{path} is of step {metadata['step']}")
+        return None
 
     def _make_point(self, dense: TrainSpec, step: int) -> None:
         """Make a rewind point that nobody had asked for when this training ran, or that was damaged.
@@ -241,13 +247,9 @@ class StageRunner:
     def _put_nearest_point(self, engine: Engine, dense: TrainSpec, before: int, draws: Draws) -> int:
         """Put the engine into the last kept state before this step, and return that state's step."""
         for step, path in reversed(self._store.points(dense.name).items()):
-            if step < before:
-                try:
-                    engine.put_state(checkpoint.read(path)[0], keep_masks=False)
-                except DamagedCheckpointError as error:
-                    self._store.set_point_aside(path, str(error))
-                else:
-                    return step
+            if step < before and (arrays := self._point(path, step)) is not None:
+                engine.put_state(arrays, keep_masks=False)
+                return step
         engine.put_fresh_state(draws, keep_masks=False)
         return 0
 
