@@ -166,7 +166,10 @@ def _has_more_losses(layer: Any, copy: Any) -> bool:
 
 def _copy_settings(ours: Any, theirs: Any) -> None:
     """Copy what a layer has beside configuration and weights: what is frozen in it, and recurrent states."""
-    for one, two in zip(ours._flatten_layers(), theirs._flatten_layers(), strict=True):
+    inside, copies = list(ours._flatten_layers()), list(theirs._flatten_layers())
+    if len(inside) != len(copies):  # a layer that makes others while it is called
+        inside, copies = [ours], [theirs]
+    for one, two in zip(inside, copies, strict=True):
         two._trainable = one._trainable
         states = getattr(one, "states", None) if one.stateful else None
         for state, copy in zip(tf.nest.flatten(states), tf.nest.flatten(two.states) if states else (), strict=False):

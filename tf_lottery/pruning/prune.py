@@ -125,7 +125,7 @@ def _checked(new: Any, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     wrong = [f"none for {name!r}" for name in shapes if name not in new]
     wrong += [f"one for {name!r}, which is no kernel" for name in new if name not in shapes]
     if wrong:
-        raise ValueError(f"masks: {'; '.join(wrong[:3])}. Expected one for each of {', '.join(shapes)}.")
+        raise ValueError(f"masks: {'; '.join(wrong[:3])}; expected one for each of {', '.join(shapes)}.")
     return {name: _mask(name, new[name], shape) for name, shape in shapes.items()}
 
 
