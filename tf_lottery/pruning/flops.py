@@ -10,7 +10,8 @@ from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.calls import calls
-from tf_lottery.pruning.layer_flops import Flops, count
+from tf_lottery.pruning.flop_counts import Flops
+from tf_lottery.pruning.layer_flops import count
 from tf_lottery.pruning.predictions import reason_of
 from tf_lottery.pruning.prunable import check_model, flat_layers
 

@@ -9,26 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tf_lottery.lazy_tf import keras, tf, tfmot_wrapper
-from tf_lottery.pruning.calls import Call, Shape
+from tf_lottery.pruning.calls import Call
+from tf_lottery.pruning.flop_counts import Flops, always, product, size, times
 
 layers = keras.layers
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flops:
-    """Of one forward pass of one example."""
-
-    dense: int
-    effective: int  # zero weights cost nothing
-
-    def __add__(self, other: Flops) -> Flops:
-        return Flops(dense=self.dense + other.dense, effective=self.effective + other.effective)
 
 
 def count(call: Call, counted: set[int]) -> Flops:
@@ -52,7 +41,7 @@ def count(call: Call, counted: set[int]) -> Flops:
     elif repeated:
         return repeated(layer, call, counted)
     else:
-        own = _always(_rectified(layer, call))
+        own = always(_rectified(layer, call))
     return sum((count(each, counted) for each in call.inner), start=own)
 
 
@@ -61,14 +50,14 @@ def _formula(layer: Any) -> Callable[[Any, Call], Flops] | None:
     kinds: Any = type(layer).__mro__
     for kind in kinds:
         if kind in _NORMALISATIONS:
-            return lambda _, call: _always(2 * _size(call, call.outputs))
+            return lambda _, call: always(2 * size(call, call.outputs))
         if kind in _FORMULAS:
             return _FORMULAS[kind] if type(layer).call is kind.call else None
     return None
 
 
 def _dense(layer: Any, call: Call) -> Flops:
-    return _product(layer.kernel, 2 * _size(call, call.outputs) // layer.units) + _ends(layer, call)
+    return product(layer.kernel, 2 * size(call, call.outputs) // layer.units) + _ends(layer, call)
 
 
 def _einsum_dense(layer: Any, call: Call) -> Flops:
@@ -81,63 +70,63 @@ def _einsum_dense(layer: Any, call: Call) -> Flops:
         free = len(shape) - len(before) - len(after)
         named = [*before, *(f"{dots}{axis}" for axis in range(free)), *after]
         sizes.update(zip(named, shape, strict=True))
-    uses = _size(call, [tuple(size for index, size in sizes.items() if index not in kernel)])
-    biases = _size(call, call.outputs) if layer.bias is not None else 0
-    return _product(layer.kernel, 2 * uses) + _always(biases + _rectified(layer, call))
+    uses = size(call, [tuple(size for index, size in sizes.items() if index not in kernel)])
+    biases = size(call, call.outputs) if layer.bias is not None else 0
+    return product(layer.kernel, 2 * uses) + always(biases + _rectified(layer, call))
 
 
 def _convolution(layer: Any, call: Call) -> Flops:
-    return _product(layer.kernel, _size(call, call.outputs) // layer.filters) + _ends(layer, call)
+    return product(layer.kernel, size(call, call.outputs) // layer.filters) + _ends(layer, call)
 
 
 def _depthwise(layer: Any, call: Call) -> Flops:
     channels = math.prod(layer.depthwise_kernel.shape[-2:])
-    return _product(layer.depthwise_kernel, _size(call, call.outputs) // channels) + _ends(layer, call)
+    return product(layer.depthwise_kernel, size(call, call.outputs) // channels) + _ends(layer, call)
 
 
 def _separable(layer: Any, call: Call) -> Flops:
-    positions = _size(call, call.outputs) // layer.filters
-    kernels = _product(layer.depthwise_kernel, positions) + _product(layer.pointwise_kernel, positions)
+    positions = size(call, call.outputs) // layer.filters
+    kernels = product(layer.depthwise_kernel, positions) + product(layer.pointwise_kernel, positions)
     return kernels + _ends(layer, call)
 
 
 def _transposed(layer: Any, call: Call) -> Flops:
     """Count the whole kernel for each position of the input, that is what its gradient's convolution costs."""
-    positions = _size(call, call.inputs[:1]) // layer.kernel.shape[-1]
-    return _product(layer.kernel, positions) + _ends(layer, call)
+    positions = size(call, call.inputs[:1]) // layer.kernel.shape[-1]
+    return product(layer.kernel, positions) + _ends(layer, call)
 
 
 def _locally_connected(layer: Any, call: Call) -> Flops:
     """Count each weight once: it has one position."""
-    examples = _size(call, [call.inputs[0][:1]])
+    examples = size(call, [call.inputs[0][:1]])
     kernel = np.asarray(layer.kernel)
     # Its second implementation is a matrix from all inputs to all outputs, and a mask that says which are used.
     used = np.broadcast_to(layer.kernel_mask, kernel.shape) != 0 if layer.implementation == 2 else np.ones(kernel.shape)
-    return _product(kernel[used != 0], examples) + _ends(layer, call)
+    return product(kernel[used != 0], examples) + _ends(layer, call)
 
 
 def _cell(layer: Any, call: Call) -> Flops:
     """Count one step of a recurrent cell; gates are applied by element, which counts nothing."""
-    examples = _size(call, [call.inputs[0][:1]])
+    examples = size(call, [call.inputs[0][:1]])
     rectified = sum(
         2 * layer.units * times
         for name, times in _USES[next(kind for kind in type(layer).__mro__ if kind in _USES)].items()
         if _is_relu(getattr(layer, name))
     )
     biases = layer.bias.shape.num_elements() if layer.use_bias else 0
-    kernels = _product(layer.kernel, 2 * examples) + _product(layer.recurrent_kernel, 2 * examples)
-    return kernels + _always(examples * (biases + rectified))
+    kernels = product(layer.kernel, 2 * examples) + product(layer.recurrent_kernel, 2 * examples)
+    return kernels + always(examples * (biases + rectified))
 
 
 def _convolutional_lstm(layer: Any, call: Call) -> Flops:
     """Count both convolutions of a cell for each step and each position of the output."""
-    cell, steps = layer.cell, _size(call, [call.inputs[0][:2]])  # of all examples
-    outputs = _size(call, call.outputs[:1])
+    cell, steps = layer.cell, size(call, [call.inputs[0][:2]])  # of all examples
+    outputs = size(call, call.outputs[:1])
     once = layer.filters * (call.inputs[0][1] or 1 if layer.return_sequences else 1) * (call.inputs[0][0] or 1)
     uses = steps * (outputs // once)
     rectified = 2 * layer.filters * (2 * _is_relu(cell.activation) + 3 * _is_relu(cell.recurrent_activation))
     biases = cell.bias.shape.num_elements() if layer.use_bias else 0
-    return _product(cell.kernel, uses) + _product(cell.recurrent_kernel, uses) + _always(uses * (biases + rectified))
+    return product(cell.kernel, uses) + product(cell.recurrent_kernel, uses) + always(uses * (biases + rectified))
 
 
 def _attention(layer: Any, call: Call) -> Flops:
@@ -146,14 +135,14 @@ def _attention(layer: Any, call: Call) -> Flops:
     Scores of "concat" are sums and no product; those of AdditiveAttention with a scale are a product with it.
     """
     query, value = call.inputs[:2]
-    pairs = _size(call, [(*query[:-1], value[-2])])
-    features = _size(call, [query[-1:]])
-    scores = _always(2 * pairs * features)
+    pairs = size(call, [(*query[:-1], value[-2])])
+    features = size(call, [query[-1:]])
+    scores = always(2 * pairs * features)
     if isinstance(layer, layers.AdditiveAttention):
-        scores = _product(layer.scale, 2 * pairs) if layer.use_scale else _always(0)
+        scores = product(layer.scale, 2 * pairs) if layer.use_scale else always(0)
     elif layer.score_mode == "concat":
-        scores = _always(0)
-    return scores + _always(2 * pairs * _size(call, [value[-1:]]))
+        scores = always(0)
+    return scores + always(2 * pairs * size(call, [value[-1:]]))
 
 
 def _multi_head(layer: Any, call: Call) -> Flops:
@@ -161,17 +150,17 @@ def _multi_head(layer: Any, call: Call) -> Flops:
     del layer
     query, _, value = (each.outputs[0] for each in call.inner[:3])  # [..., heads, features]
     scores = [each.outputs[0] for each in call.inner if isinstance(each.layer, layers.Softmax)]
-    return _always(2 * _size(call, scores) * _size(call, [query[-1:], value[-1:]]))
+    return always(2 * size(call, scores) * size(call, [query[-1:], value[-1:]]))
 
 
 def _dot(layer: Any, call: Call) -> Flops:
     axis = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
-    return _always(2 * _size(call, call.outputs) * _size(call, [call.inputs[0][axis:][:1]]))
+    return always(2 * size(call, call.outputs) * size(call, [call.inputs[0][axis:][:1]]))
 
 
 def _nothing(layer: Any, call: Call) -> Flops:
     del layer, call
-    return _always(0)
+    return always(0)
 
 
 def _recurrent(layer: Any, call: Call, counted: set[int]) -> Flops:
@@ -181,15 +170,15 @@ def _recurrent(layer: Any, call: Call, counted: set[int]) -> Flops:
     # The fused kernels of LSTM and GRU call no cell.
     fused = Call(layer=layer.cell, inputs=[(examples, *shape[2:])], outputs=[])
     inner = next((each for each in call.inner if each.layer is layer.cell), fused)
-    return _times(_size(call, [(steps,)]), count(inner, counted))
+    return times(size(call, [(steps,)]), count(inner, counted))
 
 
 def _time_distributed(layer: Any, call: Call, counted: set[int]) -> Flops:
     """Count the layer's call on all steps at once, or its first call of a loop over the steps for each of them."""
     del layer
     inner = call.inner[0]
-    return _times(
-        _size(call, [call.inputs[0][:2]]) // _size(inner, [inner.inputs[0][:1]]),
+    return times(
+        size(call, [call.inputs[0][:2]]) // size(inner, [inner.inputs[0][:1]]),
         count(inner, counted),
     )
 
@@ -229,41 +218,16 @@ _USES = {
 
 def _ends(layer: Any, call: Call) -> Flops:
     """Count what a layer does with its products: a bias, a ReLU."""
-    biases = _size(call, call.outputs) if layer.use_bias else 0
-    return _always(biases + _rectified(layer, call))
+    biases = size(call, call.outputs) if layer.use_bias else 0
+    return always(biases + _rectified(layer, call))
 
 
 def _rectified(layer: Any, call: Call) -> int:
     is_one = isinstance(layer, layers.ReLU) or any(
         _is_relu(getattr(layer, name, None)) for name in ("activation", "function")
     )
-    return 2 * _size(call, call.outputs) if is_one else 0
+    return 2 * size(call, call.outputs) if is_one else 0
 
 
 def _is_relu(function: Any) -> bool:
     return function is keras.activations.relu or function is tf.nn.relu
-
-
-def _product(kernel: Any, uses: int) -> Flops:
-    """Count each weight of a kernel as often as it is used."""
-    values = np.asarray(kernel)
-    return Flops(dense=uses * values.size, effective=uses * int(np.count_nonzero(values)))
-
-
-def _always(number: int) -> Flops:
-    return Flops(dense=number, effective=number)
-
-
-def _times(number: int, flops: Flops) -> Flops:
-    return Flops(dense=number * flops.dense, effective=number * flops.effective)
-
-
-def _size(call: Call, shapes: list[Shape]) -> int:
-    """Return the number of elements of all shapes."""
-    known = [[size for size in shape if size is not None] for shape in shapes]
-    if any(len(sizes) < len(shape) for sizes, shape in zip(known, shapes, strict=True)):
-        raise ValueError(
-            f"{call.layer.name} ({type(call.layer).__name__}) is called on {call.inputs} and returns {call.outputs}; "
-            "expected known sizes. Give a batch of one size: flops(model, inputs=...)."
-        )
-    return sum(map(math.prod, known))
