@@ -11,7 +11,6 @@ from absl import logging
 
 from tf_lottery.experiments.results_row import WrongDensityError, environment_digest, identity
 from tf_lottery.experiments.spec import RetrainSpec, Spec
-from tf_lottery.pruning.flops import flops
 from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.prune import prunable_kernels
@@ -40,7 +39,7 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
         )
     if nonzero < expected:
         logging.warning("%s: %d of the %d weights kept came out as exactly 0", spec.name, expected - nonzero, expected)
-    test, validation, costs = engine.evaluate("test"), engine.evaluate("validation"), flops(engine.model)
+    test, validation, costs = engine.evaluate("test"), engine.evaluate("validation"), engine.flops()
     return identity(spec) | {
         "status": "done",
         "test_accuracy": test.accuracy,

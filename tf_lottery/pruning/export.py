@@ -14,10 +14,10 @@ from absl import logging
 from tf_lottery import arguments
 from tf_lottery.lazy_tf import keras
 from tf_lottery.pruning.agreement import DiffersError, compared, tolerance_of
+from tf_lottery.pruning.cloning import check_model
 from tf_lottery.pruning.flops import parameters
 from tf_lottery.pruning.loading import custom_objects, loading
 from tf_lottery.pruning.predictions import Predictions, predictions, reason_of
-from tf_lottery.pruning.prunable import check_model
 from tf_lottery.pruning.saved_formats import Format, Predict, format_of, write_keras
 from tf_lottery.pruning.strip import strip
 from tf_lottery.pruning.trial_inputs import first_taken

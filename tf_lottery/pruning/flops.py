@@ -10,10 +10,10 @@ from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.calls import calls
+from tf_lottery.pruning.cloning import check_model, flat_layers
 from tf_lottery.pruning.flop_counts import Flops
 from tf_lottery.pruning.layer_flops import count
 from tf_lottery.pruning.predictions import reason_of
-from tf_lottery.pruning.prunable import check_model, flat_layers
 
 __all__ = ["Flops", "Parameters", "flops", "parameters"]
 
@@ -53,21 +53,39 @@ def flops(model: Any, *, inputs: Any = None) -> Flops:
         TypeError: Not a Keras 2 model.
         ValueError: Sizes are not known, or the model cannot take the inputs.
     """
-    _check(model)
-    specs = _specs_of(inputs) if inputs is not None else _own_specs(model)
-    examples = tf.nest.flatten(specs)[0].shape[0]
-    try:
-        whole = calls(model, specs)
-    except (TypeError, ValueError, tf.errors.OpError) as error:
-        if inputs is None:
-            raise
-        raise ValueError(
-            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
-        ) from error
-    counted: set[int] = set()
-    total = count(whole, counted)
-    _name_the_rest(model, counted)
-    return Flops(dense=total.dense // examples, effective=total.effective // examples)
+    counter = FlopCounter(model, inputs=inputs)
+    found = counter.count()
+    counter.name_the_rest()
+    return found
+
+
+class FlopCounter:
+    """Counts one model again and again, as its weights change: which layers it calls is looked up once."""
+
+    def __init__(self, model: Any, *, inputs: Any = None) -> None:
+        """Look up the calls; arguments and errors are those of `flops`."""
+        _check(model)
+        specs = _specs_of(inputs) if inputs is not None else _own_specs(model)
+        self._model, self._examples = model, tf.nest.flatten(specs)[0].shape[0]
+        self._counted: set[int] = set()  # the `id` of each weight that a formula knows
+        try:
+            self._whole = calls(model, specs)
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            if inputs is None:
+                raise
+            raise ValueError(
+                f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for "
+                "`predict`."
+            ) from error
+
+    def count(self) -> Flops:
+        """Return the FLOPs of one example, with the weights as they are now."""
+        total = count(self._whole, self._counted)
+        return Flops(dense=total.dense // self._examples, effective=total.effective // self._examples)
+
+    def name_the_rest(self) -> None:
+        """Log which layers have kernels that no formula knows."""
+        _name_the_rest(self._model, self._counted)
 
 
 def _check(model: Any) -> None:

@@ -13,8 +13,6 @@ from tf_lottery.lookup import nearest
 from tf_lottery.pruning.cloning import (
     check_model,
     clone,
-    copy_weights,
-    flat_layers,
     inner_layer,
     is_followed,
     paired_weights,
@@ -22,8 +20,6 @@ from tf_lottery.pruning.cloning import (
 from tf_lottery.pruning.compilation import compile_alike
 from tf_lottery.pruning.kernels import has_kernels
 from tf_lottery.pruning.wrapper import Masked
-
-__all__ = ["copy_weights", "flat_layers", "prunable"]  # the engine, states and counts of models start from here
 
 
 def prunable(model: Any, *, exclude: str | Collection[str] = ()) -> Any:

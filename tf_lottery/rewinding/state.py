@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.prunable import flat_layers
+from tf_lottery.pruning.cloning import flat_layers
 from tf_lottery.pruning.slots import slots_by_kind, unscaled
 from tf_lottery.pruning.wrapper import Masked
 from tf_lottery.rewinding.nadam_count import NadamCount

@@ -13,7 +13,9 @@ from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import RECIPES, Training
-from tf_lottery.pruning.prunable import copy_weights, prunable
+from tf_lottery.pruning.cloning import copy_weights
+from tf_lottery.pruning.flops import FlopCounter, Flops
+from tf_lottery.pruning.prunable import prunable
 from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
 from tf_lottery.rewinding.schedules import Rates
@@ -85,6 +87,7 @@ class Engine:
         self.jit = uses_xla(jit, network)
         self._loop.compile(optimizer=scaled(_optimizer(training, rates), training.precision), jit_compile=self.jit)
         self._loop.optimizer.build(self.model.trainable_variables)
+        self._flop_counter: FlopCounter | None = None
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
 
     def environment(self) -> dict[str, str | int | bool]:
@@ -157,6 +160,12 @@ class Engine:
     def order(self, epoch: int) -> str:
         """Return what tells the order of examples in this epoch, from 0, of the last `train` from that of others."""
         return self._feed.order(epoch)
+
+    def flops(self) -> Flops:
+        """Return the FLOPs of the network as it is now."""
+        if self._flop_counter is None:
+            self._flop_counter = FlopCounter(self.model)  # traces the network
+        return self._flop_counter.count()
 
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate on "validation" or "test"."""
