@@ -75,6 +75,71 @@ def test_masked_weights_are_zero_after_every_step(name, jit, steps):
     assert sum(int(np.count_nonzero(weight.numpy())) for _, weight, _ in prunable_kernels(model)) == kept
 
 
+ALL_OPTIMIZERS = [
+    kind
+    for module in (keras.optimizers, keras.optimizers.legacy)
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, (keras.optimizers.Optimizer, keras.optimizers.legacy.Optimizer))
+    and kind not in (keras.optimizers.Optimizer, keras.optimizers.legacy.Optimizer)
+]
+
+
+def named(kind):
+    return f"legacy {kind.__name__}" if issubclass(kind, keras.optimizers.legacy.Optimizer) else kind.__name__
+
+
+@pytest.mark.parametrize("kind", ALL_OPTIMIZERS, ids=named)
+def test_every_optimizer_of_keras_leaves_masked_weights_at_zero(kind):
+    model = tl.prunable(keras.Sequential([layers.Dense(6, input_shape=(4,)), layers.Dense(2)]))
+    kept = tl.prune(model, 0.4).kept
+    x, y = X[:8, 0, :4, 0], X[:8, 0, 4:6, 0]
+    legacy = issubclass(kind, keras.optimizers.legacy.Optimizer)
+    for settings in ({"learning_rate": 0.1}, {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.5}):
+        if legacy and "use_ema" in settings:
+            continue
+        optimizer = kind(**settings)
+        for _ in range(3):
+            optimizer.minimize(lambda: tf.reduce_mean((model(x) - y) ** 2), model.trainable_variables)
+            assert violations(model) == 0
+        if not legacy:
+            optimizer.finalize_variable_values(model.trainable_variables)
+            assert violations(model) == 0
+        weights = [weight.numpy() for _, weight, _ in prunable_kernels(model)]
+        assert all(np.isfinite(weight).all() for weight in weights)
+        assert 0 < sum(np.count_nonzero(weight) for weight in weights) <= kept  # Ftrl makes zeros of its own
+
+
+def test_every_optimizer_of_keras_is_tried():
+    assert {named(kind) for kind in ALL_OPTIMIZERS} > {"Adafactor", "Lion", "Nadam", "AdamW", "legacy Ftrl"}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_averages_that_take_the_place_of_the_weights_at_the_end_of_fit_are_masked(scaled, tmp_path):
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=5)
+    model = compiled(keras.mixed_precision.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    model.fit(X, Y, batch_size=16, verbose=0)
+    tl.prune(model, 0.3)
+    watch = Watch()
+    trained = {}
+    last = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: trained.update(kernel=model.layers[0].kernel.numpy()))
+    model.fit(X, Y, batch_size=16, callbacks=[watch, last], verbose=0)
+    assert watch.violations == violations(model) == 0
+    assert not np.array_equal(model.layers[0].kernel, trained["kernel"])  # the averages are in place
+    model.save(tmp_path / "model.keras")
+    assert violations(keras.models.load_model(tmp_path / "model.keras")) == 0
+
+
+def test_a_norm_that_a_constraint_takes_is_that_of_the_kept_weights():
+    model = tl.prunable(keras.Sequential([layers.Dense(1, kernel_constraint="unit_norm", input_shape=(4,))]))
+    tl.prune(model, 0.5)
+    (_, weight, mask), *_ = prunable_kernels(model)
+    optimizer = keras.optimizers.SGD(1.0)
+    optimizer.apply_gradients([(tf.constant([[3.0], [3.0], [3.0], [3.0]]), weight)])
+    assert np.linalg.norm(weight) == pytest.approx(1.0, rel=1e-5)  # float32, and an epsilon in the norm
+    assert np.array_equal(weight.numpy() != 0, mask.numpy() != 0)
+
+
 def test_a_user_s_own_constraint_is_applied_too():
     model = compiled(keras.optimizers.SGD(5.0))
     tl.prune(model, 0.5)

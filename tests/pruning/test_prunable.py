@@ -123,6 +123,27 @@ def test_layers_can_be_excluded_and_an_unknown_name_is_answered():
         tl.prunable(model, exclude=[last + "x"])
 
 
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ("one", ["outer/two", "inner/two"]),
+        (["inner"], ["outer/one", "outer/two"]),
+        (("inner/one",), ["outer/one", "inner/two", "outer/two"]),
+        ({"inner/two", "one"}, ["outer/two"]),
+    ],
+)
+def test_layers_in_models_in_it_are_excluded_by_name_path_or_model(exclude, left):
+    one, two = (layers.Dense(4, name=name) for name in ("one", "two"))
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, name="one"), layers.Dense(4, name="two")], name="inner"
+    )
+    x = keras.Input((4,))
+    copy = tl.prunable(keras.Model(x, two(inner(one(x)))), exclude=exclude)
+    found = [f"{where}/{layer.name}" for where, model in (("outer", copy), ("inner", copy.get_layer("inner")))
+             for layer in model.layers if isinstance(layer, tl.Masked)]  # fmt: skip
+    assert sorted(found) == sorted(left)
+
+
 def test_layers_that_cannot_be_pruned_stay_dense_and_are_named_once(caplog):
     x = keras.Input((4, 6))
     y = layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="both_ways")(x)

@@ -43,7 +43,7 @@ def carry_class(model: Any, copy: Any, made: Mapping[int, Any]) -> None:
             )
         if isinstance(value, keras.metrics.Metric):
             value = type(value).from_config(value.get_config())
-        elif isinstance(value, keras.layers.Layer) and id(value) not in made:
+        elif isinstance(value, keras.layers.Layer) and made.get(id(value), value) is value:
             shared.append(name)
         setattr(copy, name, made.get(id(value), value))
     if shared:

@@ -89,7 +89,9 @@ def clone(model: Any, make: Make) -> Any:
 
     def once(layer: Any) -> Any:
         if id(layer) not in made:
-            if is_followed(layer):
+            if id(layer) not in called:
+                made[id(layer)] = layer
+            elif is_followed(layer):
                 made[id(layer)] = plain[id(layer)] = _clone_graph(layer, once, made)
             else:
                 inner = inner_layer(layer)
@@ -97,6 +99,7 @@ def clone(model: Any, make: Make) -> Any:
                 plain[id(inner)] = inner_layer(made[id(layer)])
         return made[id(layer)]
 
+    called = {id(layer) for layer in _called(model)}
     # Layers of Keras first: those that hold others are a user's.
     for layer in sorted(whole_layers(model), key=lambda layer: not is_kerass_own(inner_layer(layer))):
         once(layer)
@@ -109,6 +112,15 @@ def clone(model: Any, make: Make) -> Any:
     if lost:
         logging.warning("a function given to add_loss is not copied, call add_loss again: %s", ", ".join(lost))
     return copy
+
+
+def _called(model: Any) -> Iterator[Any]:
+    """Yield the layers and models that make up a model, without those that are mere attributes of it."""
+    graph = [node.layer for nodes in getattr(model, "_nodes_by_depth", {}).values() for node in nodes]
+    for layer in graph or model.layers:
+        yield layer
+        if is_followed(layer):
+            yield from _called(layer)
 
 
 def copy_weights(source: Any, target: Any) -> None:
@@ -154,9 +166,10 @@ def _has_more_losses(layer: Any, copy: Any) -> bool:
 
 def _copy_settings(ours: Any, theirs: Any) -> None:
     """Copy what a layer has beside configuration and weights: what is frozen in it, and recurrent states."""
-    if hasattr(theirs, "adapt"):
-        theirs.finalize_state()  # what a preprocessing layer computes from its weights
-    for one, two in zip(ours._flatten_layers(), theirs._flatten_layers(), strict=True):
+    inside, copies = list(ours._flatten_layers()), list(theirs._flatten_layers())
+    if len(inside) != len(copies):  # a layer that makes others while it is called
+        inside, copies = [ours], [theirs]
+    for one, two in zip(inside, copies, strict=True):
         two._trainable = one._trainable
         states = getattr(one, "states", None) if one.stateful else None
         for state, copy in zip(tf.nest.flatten(states), tf.nest.flatten(two.states) if states else (), strict=False):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_lottery.lazy_tf import keras
+from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.held import release
 
 _PLAIN: Any = (bool, int, float, str, bytes, np.generic, np.ndarray, FunctionType)
@@ -80,7 +80,9 @@ def whole_copy(layer: Any, made: Mapping[int, Any] | None = None) -> Any:
             "of the original in a copy. Expected such a loss in its call, or as a regularizer of the weight."
         )
     # By the id of the original what copy.deepcopy copied. What `adapt` compiled cannot be, and is compiled again.
-    copies: dict[int, Any] = {id(vars(part).get("_adapt_function")): None for part in _parts(layer)} | dict(made)
+    strategy = tf.distribute.get_strategy()  # of which there may be but one
+    copies: dict[int, Any] = {id(vars(part).get("_adapt_function")): None for part in _parts(layer)}
+    copies |= {id(strategy): strategy, **made}
     try:
         with _alone(layer):
             found = copy.deepcopy(layer, copies)

@@ -64,7 +64,9 @@ def prunable(model: Any, *, exclude: str | Collection[str] = ()) -> Any:
             left_dense[layer.name] = type(inner).__name__
         return plain
 
-    copy = clone(model, wrap)
+    with model.distribute_strategy.scope():
+        copy = clone(model, wrap)
+        compile_alike(model, copy, paired_weights(model, copy))
     if left_dense:
         named = ", ".join(f"{name} ({kind})" for name, kind in left_dense.items())
         logging.warning("left dense, since TF-MOT cannot prune such layers: %s", named)
@@ -72,7 +74,6 @@ def prunable(model: Any, *, exclude: str | Collection[str] = ()) -> Any:
         logging.warning(
             "masks of TF-MOT's wrappers are kept as they are, its schedules are not: %s", ", ".join(schedules)
         )
-    compile_alike(model, copy, paired_weights(model, copy))
     return copy
 
 

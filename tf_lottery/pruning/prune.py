@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
 from tf_lottery.pruning.cloning import masked_layers
@@ -88,7 +89,12 @@ def prunable_kernels(model: Any) -> list[tuple[str, Any, Any]]:
 
 
 def masks(model: Any) -> dict[str, Mask]:
-    """Return every mask by its kernel's name, [*kernel], 1 keeps."""
+    """Return every mask by its kernel's name, [*kernel], 1 keeps.
+
+    Raises:
+        TypeError: Not a Keras model.
+        ValueError: It has no masks.
+    """
     return {name: mask.numpy().astype(np.uint8) for name, _, mask in prunable_kernels(model)}
 
 
@@ -97,23 +103,43 @@ def set_masks(model: Any, new: Mapping[str, Mask]) -> None:
 
     Args:
         model: Of `prunable`.
-        new: A mask for each kernel, by the names of `masks(model)`; 0 and 1, in the kernel's shape.
+        new: A mask for each kernel, by the names of `masks(model)`; 0 and 1 (or False and True), in the kernel's shape.
 
     Raises:
-        ValueError: Other names, shapes or values.
+        TypeError: Not a model, or not a mapping.
+        ValueError: Other names, shapes or values; nothing has changed then.
     """
     kernels = prunable_kernels(model)
-    if new.keys() != {name for name, _, _ in kernels}:
-        expected = ", ".join(name for name, _, _ in kernels)
-        raise ValueError(f"masks for {', '.join(new)}; expected one for each of {expected}.")
-    for name, weight, _ in kernels:
-        if new[name].shape != tuple(weight.shape) or not np.isin(new[name], (0, 1)).all():
-            raise ValueError(f"mask of {name}: expected 0 and 1 in the kernel's shape {tuple(weight.shape)}.")
+    checked = _checked(new, {name: tuple(weight.shape) for name, weight, _ in kernels})
     slots = slots_of(model)
     for name, weight, mask in kernels:
-        mask.assign(new[name].astype(mask.dtype.as_numpy_dtype))
+        mask.assign(checked[name].astype(mask.dtype.as_numpy_dtype))
         for variable in (weight, *slots.get(weight.ref(), ())):
             variable.assign(tf.where(mask != 0, variable, tf.zeros_like(variable)))
+
+
+def _checked(new: Any, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Return the masks as arrays."""
+    if not isinstance(new, Mapping):
+        raise TypeError(f"masks are {type(new).__name__}; expected a dictionary as tf_lottery.masks(model) returns.")
+    wrong = [f"none for {name!r}" for name in shapes if name not in new]
+    wrong += [f"one for {name!r}, which is no kernel" for name in new if name not in shapes]
+    if wrong:
+        raise ValueError(f"masks: {'; '.join(wrong[:3])}; expected one for each of {', '.join(shapes)}.")
+    return {name: _mask(name, new[name], shape) for name, shape in shapes.items()}
+
+
+def _mask(name: str, value: Any, shape: tuple[int, ...]) -> Any:
+    expected = f"expected 0 and 1 in the kernel's shape {shape}."
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"mask of {name} is no array; {expected}") from None
+    if array.shape != shape:
+        raise ValueError(f"mask of {name} has shape {array.shape}; {expected}")
+    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise ValueError(f"mask of {name} has other values than 0 and 1; {expected}")
+    return array
 
 
 def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0) -> PruneReport:
@@ -134,9 +160,15 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
 
     Raises:
+        TypeError: An argument of another kind.
         ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
             among the weights; or a model without masks.
     """
+    density, seed = number("density", density), integer("seed", seed, least=0)
+    if not isinstance(heuristic, str):
+        raise TypeError(
+            f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(HEURISTICS)}."
+        )
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
     row = lookup("heuristic", HEURISTICS, heuristic)
@@ -151,6 +183,11 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
 
 
 def density(model: Any) -> float:
-    """Return kept / all prunable weights, from the masks of a prunable model."""
+    """Return kept / all prunable weights, from the masks of a prunable model.
+
+    Raises:
+        TypeError: Not a Keras model.
+        ValueError: It has no masks.
+    """
     held = masks(model).values()
     return sum(int(mask.sum()) for mask in held) / sum(mask.size for mask in held)

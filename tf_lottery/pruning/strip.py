@@ -18,4 +18,5 @@ def strip(model: Any) -> Any:
         ValueError: A subclassed model, or one without weights.
     """
     check_model(model)
-    return clone(model, lambda layer, plain: plain)
+    with model.distribute_strategy.scope():
+        return clone(model, lambda layer, plain: plain)

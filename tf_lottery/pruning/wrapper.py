@@ -94,6 +94,7 @@ class Masked(tfmot_wrapper.PruneLowMagnitude):
         kernels.build(self.layer, input_shape)
         with tf.name_scope(f"{self.layer.name}/"):
             super().build(input_shape)
+        self.supports_masking = self.layer.supports_masking  # a user's layer may say so as late as here
         for weight, mask, _ in self.pruning_vars:
             hold(weight, mask)
 
