@@ -140,6 +140,32 @@ def test_a_norm_that_a_constraint_takes_is_that_of_the_kept_weights():
     assert np.array_equal(weight.numpy() != 0, mask.numpy() != 0)
 
 
+<<<<<<< HEAD
+=======
+def test_a_norm_that_gradients_are_clipped_by_counts_those_of_pruned_weights_as_documented():
+    model = tl.prunable(keras.Sequential([layers.Dense(1, input_shape=(4,))]))
+    tl.prune(model, 0.5)
+    (_, weight, mask), *_ = prunable_kernels(model)
+    before = weight.numpy()
+    keras.optimizers.SGD(1.0, clipnorm=1.0).apply_gradients([(tf.ones([4, 1]), weight)])
+    # Of four gradients of 1 the norm is 2: clipped to 1, each is 0.5. Of the kept two alone it would be 1 / sqrt(2).
+    assert (before - weight.numpy())[mask.numpy() == 1] == pytest.approx(0.5, abs=1e-6)
+    assert violations(model) == 0
+
+
+def test_masks_of_a_prunable_model_are_those_of_its_prunable_copy():
+    model = tl.prunable(network())
+    tl.prune(model, 0.3)
+    again = tl.prunable(model)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert tl.masks(again).keys() == tl.masks(model).keys()
+    assert all(np.array_equal(mask, tl.masks(model)[name]) for name, mask in tl.masks(again).items())
+    tl.prune(again, 0.1)
+    assert tl.density(model) > tl.density(again)
+    assert violations(again) == 0
+
+
+>>>>>>> models
 def test_a_user_s_own_constraint_is_applied_too():
     model = compiled(keras.optimizers.SGD(5.0))
     tl.prune(model, 0.5)
