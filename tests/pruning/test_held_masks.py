@@ -140,8 +140,6 @@ def test_a_norm_that_a_constraint_takes_is_that_of_the_kept_weights():
     assert np.array_equal(weight.numpy() != 0, mask.numpy() != 0)
 
 
-<<<<<<< HEAD
-=======
 def test_a_norm_that_gradients_are_clipped_by_counts_those_of_pruned_weights_as_documented():
     model = tl.prunable(keras.Sequential([layers.Dense(1, input_shape=(4,))]))
     tl.prune(model, 0.5)
@@ -165,7 +163,6 @@ def test_masks_of_a_prunable_model_are_those_of_its_prunable_copy():
     assert violations(again) == 0
 
 
->>>>>>> models
 def test_a_user_s_own_constraint_is_applied_too():
     model = compiled(keras.optimizers.SGD(5.0))
     tl.prune(model, 0.5)

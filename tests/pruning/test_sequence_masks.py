@@ -100,22 +100,15 @@ MODELS = {
 }  # fmt: skip
 
 
-<<<<<<< HEAD
-=======
 SLOW = {recurrent: pytest.mark.slow}  # Keras traces an LSTM several times
 
 
->>>>>>> models
 def loss(model):
     model.compile("sgd", "mse", run_eagerly=True)  # a loss is of the steps that count: Keras asks the output for them
     return model.evaluate(TOKENS, np.ones(model(TOKENS).shape, np.float32), verbose=0)
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("make", MODELS)
-=======
 @pytest.mark.parametrize("make", [pytest.param(make, marks=SLOW.get(make, ())) for make in MODELS])
->>>>>>> models
 def test_predictions_and_losses_are_those_of_the_plain_model(make):
     model = make()
     copy = tl.prunable(model)
@@ -137,14 +130,9 @@ def test_the_loss_is_the_mean_over_the_steps_that_count(make):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
-<<<<<<< HEAD
-@pytest.mark.parametrize("ending", [".keras", ".h5"])
-@pytest.mark.parametrize("make", [convolutions, cells, attention])
-=======
 @pytest.mark.parametrize(
     ("make", "ending"), [(convolutions, ".keras"), (cells, ".h5"), (attention, ".keras"), (attention, ".h5")]
 )
->>>>>>> models
 def test_a_saved_model_has_them_too(make, ending, tmp_path):
     model = tl.prunable(make())
     tl.prune(model, 0.5)
