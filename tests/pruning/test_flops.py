@@ -328,8 +328,9 @@ def test_open_sizes_need_a_batch():
         flops(model)
     fixed = keras.Sequential([layers.Conv2D(4, 3, input_shape=(8, 7, 2))])
     assert flops(model, inputs=np.zeros((5, 8, 7, 2))) == flops(fixed)
-    with pytest.raises(ValueError, match="inputs: the model cannot take them"):
-        flops(model, inputs=np.zeros((5, 8, 7, 3)))
+    for wrong in (np.zeros((5, 8, 7, 3)), np.zeros((0, 8, 7, 2)), 3, "x", object()):
+        with pytest.raises(ValueError, match="inputs: the model cannot take them"):
+            flops(model, inputs=wrong)
 
 
 def test_what_is_no_model_with_shapes_is_an_error_in_a_sentence():

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.calls import calls
+from tf_lottery.pruning.calls import Call, calls
 from tf_lottery.pruning.flop_counts import Flops
 from tf_lottery.pruning.layer_flops import count
 from tf_lottery.pruning.predictions import reason_of
@@ -54,16 +54,8 @@ def flops(model: Any, *, inputs: Any = None) -> Flops:
         ValueError: Sizes are not known, or the model cannot take the inputs.
     """
     _check(model)
-    specs = _specs_of(inputs) if inputs is not None else _own_specs(model)
+    specs, whole = _traced(model) if inputs is None else _traced_on(model, inputs)
     examples = tf.nest.flatten(specs)[0].shape[0]
-    try:
-        whole = calls(model, specs)
-    except (TypeError, ValueError, tf.errors.OpError) as error:
-        if inputs is None:
-            raise
-        raise ValueError(
-            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
-        ) from error
     counted: set[int] = set()
     total = count(whole, counted)
     _name_the_rest(model, counted)
@@ -78,6 +70,22 @@ def _check(model: Any) -> None:
             f"{model.name} has no shapes yet; expected a model that is built. Call it on a batch, or give its first "
             "layer an input shape."
         )
+
+
+def _traced(model: Any) -> tuple[Any, Call]:
+    specs = _own_specs(model)
+    return specs, calls(model, specs)
+
+
+def _traced_on(model: Any, inputs: Any) -> tuple[Any, Call]:
+    try:
+        specs = _specs_of(inputs)
+        return specs, calls(model, specs)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        reason = reason_of(error)
+        raise ValueError(
+            f"inputs: the model cannot take them ({reason}). Expected a batch as for `predict`."
+        ) from error
 
 
 def _own_specs(model: Any) -> Any:
@@ -96,7 +104,10 @@ def _own_specs(model: Any) -> Any:
 
 def _specs_of(inputs: Any) -> Any:
     def spec(each: Any) -> Any:
-        return tf.type_spec_from_value(each if tf.is_tensor(each) else tf.convert_to_tensor(each))
+        found = tf.type_spec_from_value(each if tf.is_tensor(each) else tf.convert_to_tensor(each))
+        if not found.shape.rank or found.shape[0] == 0:
+            raise ValueError(f"{each!r} is no batch")
+        return found
 
     return tf.nest.map_structure(spec, inputs)
 
