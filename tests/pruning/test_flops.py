@@ -178,14 +178,19 @@ def test_a_convolutional_lstm_costs_both_its_convolutions_at_each_step(all_steps
     assert flops(model).dense == 5 * (products + inputs["BiasAdd"])
     halve(model)
     assert flops(model).effective == 5 * (products // 2 + inputs["BiasAdd"])
+    for name, times in (("activation", 2), ("recurrent_activation", 3)):
+        rectified = alone(layers.ConvLSTM2D(3, 3, return_sequences=all_steps, **{name: "relu"}), (5, 8, 6, 2))
+        assert flops(rectified).dense == 5 * (products + inputs["BiasAdd"] + 2 * times * 6 * 4 * 3)
 
 
 @pytest.mark.parametrize("kind", [layers.SimpleRNN, layers.LSTM, layers.GRU])
 def test_a_recurrent_layer_costs_the_same_however_it_is_run(kind):
     unrolled = flops(alone(kind(4, unroll=True), (5, 3)))
     assert flops(alone(kind(4), (5, 3))) == unrolled
-    rectified = {layers.SimpleRNN: 1, layers.LSTM: 2, layers.GRU: 1}[kind]
-    stateful = alone(layers.RNN(kind(4, activation="relu").cell, stateful=True), (5, 3), batch_size=3)
+    # Of each step: of the state that is new, and the cell; of the gates.
+    rectified = {layers.SimpleRNN: 1, layers.LSTM: 2 + 3, layers.GRU: 1 + 2}[kind]
+    relu = {"activation": "relu"} | ({} if kind is layers.SimpleRNN else {"recurrent_activation": "relu"})
+    stateful = alone(layers.RNN(kind(4, **relu).cell, stateful=True), (5, 3), batch_size=3)
     assert flops(stateful).dense == unrolled.dense + 5 * 4 * 2 * rectified
 
 
@@ -250,7 +255,15 @@ def test_each_call_counts_on_its_own_shape_inside_models_and_blocks_too():
     assert len(shared._inbound_nodes) == before
 
 
-def test_masks_count_in_prunable_models_and_in_those_of_tf_mot():
+@pytest.fixture
+def said(caplog, monkeypatch):
+    """What the library logs as a warning."""
+    monkeypatch.setattr(absl_logging.get_absl_logger(), "propagate", True)
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        yield caplog
+
+
+def test_masks_count_in_prunable_models_and_in_those_of_tf_mot(said):
     import tensorflow_model_optimization as tfmot
 
     def plain():
@@ -265,6 +278,7 @@ def test_masks_count_in_prunable_models_and_in_those_of_tf_mot():
     theirs = tfmot.sparsity.keras.prune_low_magnitude(plain())
     theirs.set_weights([np.ones(weight.shape) for weight in theirs.weights])
     assert flops(theirs) == flops(plain())
+    assert not said.messages
 
 
 def test_flops_leave_a_model_as_it_was():
@@ -292,7 +306,7 @@ class Unknown(layers.Layer):
         return x @ self.kernel
 
 
-def test_layers_whose_kernels_no_formula_knows_are_named_once(caplog, monkeypatch):
+def test_layers_whose_kernels_no_formula_knows_are_named_once(said):
     class Scaled(layers.Dense):
         def call(self, x):
             return 2 * super().call(x)
@@ -303,10 +317,8 @@ def test_layers_whose_kernels_no_formula_knows_are_named_once(caplog, monkeypatc
     x = keras.Input((3,))
     unknown = Unknown(name="mine")
     model = keras.Model(x, Renamed(3, name="known")(Scaled(3, name="scaled")(unknown(unknown(x)))))
-    monkeypatch.setattr(absl_logging.get_absl_logger(), "propagate", True)
-    with caplog.at_level(logging.WARNING, logger="absl"):
-        assert flops(model).dense == 2 * 9 + 3
-    (message,) = (record.getMessage() for record in caplog.records)
+    assert flops(model).dense == 2 * 9 + 3
+    (message,) = said.messages
     assert message.endswith("count nothing: mine (Unknown), scaled (Scaled)")
 
 
@@ -316,8 +328,9 @@ def test_open_sizes_need_a_batch():
         flops(model)
     fixed = keras.Sequential([layers.Conv2D(4, 3, input_shape=(8, 7, 2))])
     assert flops(model, inputs=np.zeros((5, 8, 7, 2))) == flops(fixed)
-    with pytest.raises(ValueError, match="inputs: the model cannot take them"):
-        flops(model, inputs=np.zeros((5, 8, 7, 3)))
+    for wrong in (np.zeros((5, 8, 7, 3)), np.zeros((0, 8, 7, 2)), 3, "x", object()):
+        with pytest.raises(ValueError, match="inputs: the model cannot take them"):
+            flops(model, inputs=wrong)
 
 
 def test_what_is_no_model_with_shapes_is_an_error_in_a_sentence():

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.calls import calls
+from tf_lottery.pruning.calls import Call, calls
 from tf_lottery.pruning.cloning import check_model, flat_layers
 from tf_lottery.pruning.flop_counts import Flops
 from tf_lottery.pruning.layer_flops import count
@@ -55,7 +55,7 @@ def flops(model: Any, *, inputs: Any = None) -> Flops:
     """
     counter = FlopCounter(model, inputs=inputs)
     found = counter.count()
-    counter.name_the_rest()
+    _name_the_rest(model, counter.known)
     return found
 
 
@@ -65,27 +65,14 @@ class FlopCounter:
     def __init__(self, model: Any, *, inputs: Any = None) -> None:
         """Look up the calls; arguments and errors are those of `flops`."""
         _check(model)
-        specs = _specs_of(inputs) if inputs is not None else _own_specs(model)
-        self._model, self._examples = model, tf.nest.flatten(specs)[0].shape[0]
-        self._counted: set[int] = set()  # the `id` of each weight that a formula knows
-        try:
-            self._whole = calls(model, specs)
-        except (TypeError, ValueError, tf.errors.OpError) as error:
-            if inputs is None:
-                raise
-            raise ValueError(
-                f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for "
-                "`predict`."
-            ) from error
+        specs, self._whole = _traced(model) if inputs is None else _traced_on(model, inputs)
+        self._examples = tf.nest.flatten(specs)[0].shape[0]
+        self.known: set[int] = set()  # the `id` of each weight that a formula knows, when it has counted
 
     def count(self) -> Flops:
         """Return the FLOPs of one example, with the weights as they are now."""
-        total = count(self._whole, self._counted)
+        total = count(self._whole, self.known)
         return Flops(dense=total.dense // self._examples, effective=total.effective // self._examples)
-
-    def name_the_rest(self) -> None:
-        """Log which layers have kernels that no formula knows."""
-        _name_the_rest(self._model, self._counted)
 
 
 def _check(model: Any) -> None:
@@ -96,6 +83,22 @@ def _check(model: Any) -> None:
             f"{model.name} has no shapes yet; expected a model that is built. Call it on a batch, or give its first "
             "layer an input shape."
         )
+
+
+def _traced(model: Any) -> tuple[Any, Call]:
+    specs = _own_specs(model)
+    return specs, calls(model, specs)
+
+
+def _traced_on(model: Any, inputs: Any) -> tuple[Any, Call]:
+    try:
+        specs = _specs_of(inputs)
+        return specs, calls(model, specs)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        reason = reason_of(error)
+        raise ValueError(
+            f"inputs: the model cannot take them ({reason}). Expected a batch as for `predict`."
+        ) from error
 
 
 def _own_specs(model: Any) -> Any:
@@ -114,7 +117,10 @@ def _own_specs(model: Any) -> Any:
 
 def _specs_of(inputs: Any) -> Any:
     def spec(each: Any) -> Any:
-        return tf.type_spec_from_value(each if tf.is_tensor(each) else tf.convert_to_tensor(each))
+        found = tf.type_spec_from_value(each if tf.is_tensor(each) else tf.convert_to_tensor(each))
+        if not found.shape.rank or found.shape[0] == 0:
+            raise ValueError(f"{each!r} is no batch")
+        return found
 
     return tf.nest.map_structure(spec, inputs)
 
