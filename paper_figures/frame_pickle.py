@@ -6,6 +6,7 @@ import io
 import pickle
 import pickletools
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,10 @@ def _globals(content: bytes) -> Iterator[tuple[str, str]]:
     """Yield the module and name of every global that the pickle asks for, without running it."""
     pushed: list[Any] = []
     memo: dict[int, Any] = {}
-    for opcode, argument, _ in pickletools.genops(content):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that no text of a whole pickle has
+        operations = list(pickletools.genops(content))
+    for opcode, argument, _ in operations:
         if opcode.name in ("GLOBAL", "INST"):
             module, _, name = str(argument).partition(" ")
             yield module, name

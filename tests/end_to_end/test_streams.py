@@ -70,7 +70,8 @@ def test_asking_ends_as_other_tools_do(tmp_path, tools, files, out, err, status,
     assert told == (f"run_experiment: {said}\n" if said else "")
     if out == "read":
         assert printed.startswith(b"strategies\n")
-        assert printed.endswith(b"  local\n")
+        assert b"\nexecutors\n  inline\n  local\n" in printed
+        assert printed.endswith(b".\n")  # of the last flagfile's line
 
 
 @pytest.mark.parametrize(("out", "err", "status", "said"), [CASES[0], CASES[2], CASES[4]])

@@ -179,7 +179,7 @@ def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[st
     weights = TECHNIQUES[stage.spec["technique"]].weights
     if weights == "fresh":
         trained = checkpoint.array_digests(_masked(parent.final, stage.masks))
-        same = [name for name in stage.masks if stage.start[f"weights/{name}"] == trained[f"weights/{name}"]]
+        same = [name for name in sorted(stage.masks) if stage.start[f"weights/{name}"] == trained[f"weights/{name}"]]
         if same := [name for name in same if stage.masks[name].any()]:
             yield f"it does not start anew: {same[0]} is the parent's"
         return
