@@ -253,6 +253,7 @@ def _array(record: _Record) -> npt.NDArray[Any]:
             raise ValueError("a column holds more than texts, numbers and None")
         array = np.empty(len(data), object)
         array[:] = data
+        order = "C"  # NumPy lists objects row by row, however the array lies in memory
     else:
         array = np.frombuffer(_content(data), dtype)
     array = array.reshape(shape, order=order)

@@ -55,14 +55,17 @@ def index(kind, **data):
     return Call(new, (Global(f"pandas.core.indexes.{module}", kind), {**data, "name": None}))
 
 
-def old_pickle(path, frame, manager="pandas.core.internals", key="_data"):
+def old_pickle(path, frame, manager="pandas.core.internals", key="_data", order="C"):
     """Write a frame as the authors' files are: blocks by type, in the form that pandas 0.14 to 1.2 wrote."""
     kinds = {}
     for place, column in enumerate(frame):
         kinds.setdefault(frame[column].to_numpy().dtype.kind.replace("T", "O"), []).append(place)
     blocks = [
         {
-            "values": np.stack([frame.iloc[:, place].to_numpy(object if kind == "O" else None) for place in places]),
+            "values": np.asarray(
+                np.stack([frame.iloc[:, place].to_numpy(object if kind == "O" else None) for place in places]),
+                order=order,
+            ),
             "mgr_locs": np.array(places),
         }
         for kind, places in kinds.items()
@@ -100,6 +103,20 @@ def test_pickles_of_2020_are_read(frame, tmp_path, manager, key):
     old_pickle(tmp_path / "old.pkl", frame, manager, key)
     assert b"numpy.core.multiarray" in (tmp_path / "old.pkl").read_bytes()
     same(read_pickle(tmp_path / "old.pkl"), frame)
+
+
+def test_pickles_whose_columns_lie_behind_one_another_or_rows_are_read(frame, tmp_path):
+    old_pickle(tmp_path / "old.pkl", frame, "pandas.core.internals", "_mgr", order="F")
+    same(read_pickle(tmp_path / "old.pkl"), frame)
+
+
+@pytest.mark.parametrize("byte_order", "<>")
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_numbers_with_either_end_first_are_read(tmp_path, protocol, byte_order):
+    one = pd.DataFrame({"a": np.array([1.5, 4.0], f"{byte_order}f8"), "b": np.array([2, 5], f"{byte_order}i4")})
+    (tmp_path / "table.pkl").write_bytes(pickle.dumps(one, protocol))
+    read = read_pickle(tmp_path / "table.pkl")
+    assert {name: read[name].tolist() for name in read} == {"a": [1.5, 4.0], "b": [2, 5]}
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
