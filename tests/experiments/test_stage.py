@@ -14,6 +14,7 @@ from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.grid import Grid
 from tf_lottery.experiments.keepers import going_path
 from tf_lottery.experiments.plan import plan
+from tf_lottery.experiments.spec import TrainSpec
 from tf_lottery.experiments.stage import StageRunner
 from tf_lottery.experiments.store import Store
 from tf_lottery.networks.recipes import resolve
@@ -237,3 +238,19 @@ def test_a_density_that_leaves_a_layer_empty_says_how_many_weights_there_are(sto
     runner.run(stage)
     total = store.result(stages[0].name)["prunable_weights"]
     assert f"; 1 of {total} weights are kept" in caplog.text
+
+
+def test_an_engine_is_shared_by_what_its_compiled_steps_do_not_depend_on_and_nothing_else(tmp_path):
+    runner = StageRunner(Store(tmp_path), Execution(), lambda *_: None)
+
+    def engine(recipe="lenet_digits", **changes):
+        training = resolve(recipe, examples=1297, **changes)
+        return runner.engine(
+            TrainSpec(network="lenet_300_100_x0.1", dataset="digits", training=training, seed=0, trial=1)
+        )
+
+    first = engine()
+    assert engine(epochs=7, learning_rate=0.03) is first
+    assert engine(batch_size=32) is not first
+    assert engine(precision="mixed_bfloat16").model.layers[-1].layer.compute_dtype == "bfloat16"
+    assert engine(recipe="lth_lenet_adam").model.optimizer.name.lower() == "adam"
