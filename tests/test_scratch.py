@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,71 @@ def test_matplotlib_keeps_its_fonts_there_where_the_home_may_not_be_written_and_
     seen, _, matplotlib = run(0, HOME="/dev/null")
     assert matplotlib == f"{seen}/matplotlib"
     assert not list((tmp_path / "home").iterdir())
+
+
+NOT_YET = """
+import os, signal
+from tf_lottery.interrupt import end_at_once
+
+end_at_once()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_folder_of_the_users_of_such_a_name_stays_when_the_command_ends_before_it_made_its_own(tmp_path):
+    users = tmp_path / "tf_lottery-mine"
+    users.mkdir()
+    (users / "thesis.tex").write_text("years of work")
+    done = subprocess.run(
+        [sys.executable, "-c", NOT_YET],
+        env=os.environ | {"TMPDIR": str(users)},
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    assert (users / "thesis.tex").read_text() == "years of work"
+
+
+CHILD = """
+import os, sys, time
+from tf_lottery.children import end_with_parent
+from tf_lottery.scratch import own_temporary_folder
+
+def work():
+    end_with_parent()
+    time.sleep(60)
+
+if __name__ == "__main__":
+    import multiprocessing
+    if sys.argv[1] == "own":
+        own_temporary_folder()
+    context = multiprocessing.get_context("spawn")
+    context.Process(target=work, daemon=True).start()
+    time.sleep(3)
+    print(os.environ["TMPDIR"], flush=True)
+    os._exit(1)  # killed: nothing of its own is run
+"""
+
+
+@pytest.mark.parametrize("whose", ["own", "users"])
+def test_a_process_that_ends_with_its_parent_removes_the_command_s_folder_and_no_other(tmp_path, whose):
+    users = tmp_path / "tf_lottery-mine"
+    users.mkdir()
+    (users / "thesis.tex").write_text("years of work")
+    (tmp_path / "child.py").write_text(CHILD)
+    done = subprocess.run(
+        [sys.executable, "child.py", whose],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(users)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = Path(done.stdout.strip())
+    assert (told != users) is (whose == "own"), done.stderr
+    end = time.monotonic() + 20
+    while whose == "own" and told.exists():
+        assert time.monotonic() < end, "never removed"
+        time.sleep(0.05)
+    time.sleep(0 if whose == "own" else 1)  # a child that removes it would have by now
+    assert (users / "thesis.tex").read_text() == "years of work"

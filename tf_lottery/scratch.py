@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -12,7 +13,8 @@ from typing import NoReturn
 
 from tf_lottery.home import home
 
-_PREFIX = "tf_lottery-"
+# Which process made which folder: nothing else is ever removed, whatever $TMPDIR names.
+_MADE = "TF_LOTTERY_TEMPORARY_FOLDER"
 
 
 def own_temporary_folder(*others: Path) -> None:
@@ -23,7 +25,8 @@ def own_temporary_folder(*others: Path) -> None:
     """
     for parent in (None, *others):
         with suppress(OSError):
-            tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+            tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tf_lottery-", dir=parent)
+            os.environ[_MADE] = f"{os.getpid()} {tempfile.tempdir}"
             atexit.register(_remove)
             _give_matplotlib_a_folder()
             return
@@ -49,6 +52,8 @@ def _give_matplotlib_a_folder() -> None:
 
 
 def _remove() -> None:
-    folder = os.environ.get("TMPDIR", "")  # of the parent's, in a process that it started
-    if Path(folder).name.startswith(_PREFIX):
+    """Remove the folder if this process made it, or the one that started this process with multiprocessing."""
+    maker, _, folder = os.environ.get(_MADE, "").partition(" ")
+    parent = multiprocessing.parent_process()
+    if maker in {str(os.getpid()), *([str(parent.pid)] if parent else [])}:
         shutil.rmtree(folder, ignore_errors=True)
