@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tf_lottery.experiments.litter import beside, sweep
+from tf_lottery.experiments.litter import beside, sweep, sweep_flat
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,6 @@ def test_a_temporary_file_has_a_name_of_its_own_each_time_and_is_known_as_one(tm
 def test_what_is_gone_meanwhile_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "walk", lambda _: [(str(tmp_path), [], [".result.json.12ab34cd"])])
     sweep(tmp_path, seconds=0)
+    sweep_flat(tmp_path, ["result.json"])
     sweep(Path("/no/such/folder"))
+    sweep_flat(Path("/no/such/folder"), ["*"])

@@ -194,7 +194,7 @@ def age(path, seconds):
 
 
 LITTER = [
-    ".results.csv.1", ".format.json.12ab34cd", "figures/.accuracy-digits.png.77", "locks/.x.json.12ab34cd",
+    ".results.csv.12ab34cd", ".format.json.12ab34cd", "figures/.accuracy-digits.png.12ab34cd",
     f"stages/{NAME}/.result.json.4711", f"stages/{NAME}/points/.step_00000001.safetensors.12ab34cd",
     f"stages/{NAME}/.final.safetensors.Xy12zZ",
     "stages/digits/lenet_300_100/figures/.events.out.tfevents.0000000000.accuracy-digits.12ab34cd",
@@ -205,6 +205,14 @@ NO_LITTER = [
     ".results.csv",
     f"stages/{NAME}/metrics.csv",
     f"stages/{NAME}/.final.safetensors",
+    # A user's own, where --output_dir is a home or a project: nothing there is ours but what a run writes.
+    ".settings.json.backup",
+    ".results.csv.mine",
+    ".notes.csv.12ab34cd",
+    "figures/.logo.svg.old",
+    "figures/drafts/.plot.png.12ab34cd",
+    "elsewhere/.data.json.backup",
+    "elsewhere/.results.csv.12ab34cd",
 ]
 
 

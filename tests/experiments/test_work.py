@@ -238,7 +238,7 @@ def test_what_is_no_stage_is_out_of_the_way_before_one_runs_and_litter_is_swept(
     store = Store(tmp_path)
     store.folder(A.name).mkdir(parents=True)
     (store.folder(A.name) / "final.safetensors").write_text("half copied")
-    litter = [tmp_path / ".results.csv.4711", store.folder(A.name) / ".metrics.csv.12ab34cd"]
+    litter = [tmp_path / ".results.csv.12ab34cd", store.folder(A.name) / ".metrics.csv.12ab34cd"]
     for path in litter:
         path.write_text("")
         os.utime(path, (0, 0))

@@ -26,7 +26,7 @@ from typing import Any
 
 from absl import logging
 
-from tf_lottery.experiments.litter import beside, sweep
+from tf_lottery.experiments.litter import beside, sweep, sweep_flat
 from tf_lottery.experiments.locks import Holder, Locks
 from tf_lottery.experiments.stored_result import fault
 
@@ -129,7 +129,8 @@ class Store:
 
     def sweep(self) -> None:
         """Remove the temporary files that dead processes left beside the stages."""
-        sweep(self.root, apart=self.stages)
+        sweep_flat(self.root, ["results.csv", "format.json"])
+        sweep_flat(self.root / "figures", ["*.png", "*.svg", "*.csv"])
 
     def sweep_stages(self) -> None:
         """Remove those among the stages, and the beginnings of stages that are done: half a second for 10,000."""
