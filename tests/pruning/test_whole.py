@@ -1,6 +1,6 @@
 import pytest
 
-from tf_lottery.pruning.whole import beside
+from tf_lottery.pruning.whole import beside, check_place
 
 
 def contents(folder):
@@ -35,3 +35,20 @@ def test_what_was_there_stays_if_the_new_one_fails(tmp_path, failure):
         pass
     assert contents(tmp_path) == {"model/old": "old"}
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("mine", ["assets/logo.svg", "variables/notes.txt", "saved_model.pb,notes.txt"])
+def test_a_folder_of_somebody_s_is_not_taken_for_an_older_savedmodel(tmp_path, mine):
+    for name in mine.split(","):
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_text("mine")
+    with pytest.raises(FileExistsError, match="which is no part of a SavedModel"):
+        check_place(tmp_path / "model", folder=True)
+
+
+@pytest.mark.parametrize("files", [[], ["saved_model.pb", "fingerprint.pb"]])
+def test_an_empty_folder_or_an_older_savedmodel_may_be_replaced(tmp_path, files):
+    (tmp_path / "model").mkdir()
+    for name in files:
+        (tmp_path / "model" / name).touch()
+    check_place(tmp_path / "model", folder=True)

@@ -31,7 +31,9 @@ def check_place(path: Path, *, folder: bool) -> None:
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file. Give another path, or remove it.")
     if folder and path.exists() and not path.is_dir():
         raise FileExistsError(f"{path} is a file; expected a new folder, for a SavedModel. Give another path.")
-    others = {each.name for each in path.iterdir()} - _SAVED_MODEL if path.is_dir() else set()
+    there = {each.name for each in path.iterdir()} if path.is_dir() else set()
+    # Without its main file, folders of the other names may be anybody's `assets`.
+    others = there - _SAVED_MODEL if "saved_model.pb" in there else there
     if others:
         raise FileExistsError(
             f"{path} holds {sorted(others)[0]!r}, which is no part of a SavedModel; expected a new folder, or an older "
