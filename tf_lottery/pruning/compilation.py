@@ -10,7 +10,8 @@ from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.copies import differences
-from tf_lottery.pruning.slots import index_of, unscaled
+from tf_lottery.pruning.nadam_count import NadamCount
+from tf_lottery.pruning.slots import index_of, unlisted, unscaled
 
 Pairs = list[tuple[Any, Any]]  # a weight of the model, the same one of the copy
 
@@ -129,6 +130,10 @@ def _copy_slots(ours: Any, theirs: Any, weights: Pairs) -> None:
     theirs.build([known[key] for key in sorted(places, key=lambda key: places[key])])
     for variable, copied in zip(ours.variables, theirs.variables, strict=True):
         copied.assign(variable)
+    for (_, variable), (_, copied) in zip(unlisted(ours), unlisted(theirs), strict=True):
+        copied.assign(variable)
+    if isinstance(ours, keras.optimizers.Nadam):
+        NadamCount(theirs).assign(NadamCount(ours).numpy())
 
 
 def _copy_slots_of_legacy(ours: Any, theirs: Any, weights: Pairs) -> None:

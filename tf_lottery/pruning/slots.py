@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from tf_lottery.lazy_tf import keras
+from tf_lottery.lazy_tf import keras, tf
 
 
 def unscaled(optimizer: Any) -> Any:
@@ -62,6 +63,19 @@ def slots_of(model: Any) -> dict[Any, list[Any]]:
         if slots:
             found[variable.ref()] = slots
     return found
+
+
+def unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`, with their names.
+
+    Not its learning rate: one that is a plain number has a name of its own, the present one is computed in each step.
+    """
+    listed = {id(variable) for variable in optimizer.variables}
+    for name, value in vars(optimizer).items():
+        if name in ("_learning_rate", "_current_learning_rate") or id(value) in listed:
+            continue
+        if isinstance(value, tf.Variable):
+            yield name.strip("_"), value
 
 
 def _slots_of_variable(optimizer: Any, variable: Any) -> list[Any]:

@@ -12,9 +12,9 @@ import numpy as np
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.pruning.cloning import flat_layers
-from tf_lottery.pruning.slots import slots_by_kind, unscaled
+from tf_lottery.pruning.nadam_count import NadamCount
+from tf_lottery.pruning.slots import slots_by_kind, unlisted, unscaled
 from tf_lottery.pruning.wrapper import Masked
-from tf_lottery.rewinding.nadam_count import NadamCount
 
 
 class PointMismatchError(ValueError):
@@ -145,7 +145,7 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
             yield f"optimizer/{kind}/{names[variable.ref()]}", slot
     if isinstance(optimizer, keras.optimizers.Nadam):
         yield "optimizer/u_product_counter", NadamCount(optimizer)
-    yield from ((f"optimizer/{name}", variable) for name, variable in _unlisted(optimizer))
+    yield from ((f"optimizer/{name}", variable) for name, variable in unlisted(optimizer))
     found = {id(slot) for variables in slots.values() for slot in variables}
     others = [variable for variable in optimizer.variables if id(variable) not in found]
     # Made in the first step, a variable's name begins with the optimizer's own; made before it, it does not.
@@ -169,17 +169,6 @@ def _trained(optimizer: Any, weights: Iterable[Any]) -> list[Any]:
     places = optimizer._index_dict
     found = {places[key]: weight for weight in weights if (key := optimizer._var_key(weight)) in places}
     return [found[place] for place in sorted(found)]
-
-
-def _unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
-    """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`."""
-    listed = {id(variable) for variable in optimizer.variables}
-    for name, value in vars(optimizer).items():
-        # The first is yielded by another name; the second is computed in each step.
-        if name in ("_learning_rate", "_current_learning_rate") or id(value) in listed:
-            continue
-        if isinstance(value, tf.Variable):
-            yield name.strip("_"), value
 
 
 def _is_among(optimizer: Any) -> bool:
