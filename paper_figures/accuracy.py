@@ -71,7 +71,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
     names = [name(technique) for technique in dict.fromkeys(numbers.technique)]
     right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
     figure, (axes,) = page(
-        Words(title=scene.title, subtitle=subtitle, note=note), size,
+        Words(title=scene.heading, subtitle=subtitle, note=note), size,
         panel_height=_HEIGHTS[size], left=0.68, right=right,
     )  # fmt: skip
     change_axis(axes, limits, spread=spread(block), unit=block.unit)

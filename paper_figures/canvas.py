@@ -134,8 +134,10 @@ def change_limits(
 
 
 def left_frame(numbers: pd.DataFrame, limits: tuple[float, float]) -> str:
-    """Return the sentence about the carets that `draw_line` puts where a median is below the frame, "" for none."""
-    return " Carets at the foot: lower than the frame." if (numbers.value < limits[0]).any() else ""
+    """Return the sentence about what the frame does not hold, "" for none; `draw_line` puts carets for medians."""
+    if (numbers.value < limits[0]).any():
+        return " Carets at the foot: lower than the frame."
+    return " Some bands go on below the frame." if (numbers.low < limits[0]).any() else ""
 
 
 def change_axis(axes: Axes, limits: tuple[float, float], *, spread: float, unit: str) -> None:
@@ -228,7 +230,7 @@ def apart(heights: Sequence[float], least: float) -> list[float]:
 
 
 def legend(figure: Figure, techniques: Sequence[tuple[str, str]], *, behind: bool) -> None:
-    """Write the techniques in a row between subtitle and panels.
+    """Write the techniques in rows between subtitle and panels.
 
     Args:
         figure: Of `page`, with room at its head.
@@ -236,19 +238,27 @@ def legend(figure: Figure, techniques: Sequence[tuple[str, str]], *, behind: boo
         behind: Whether published lines are drawn light, behind own ones.
     """
     width, height = figure.get_size_inches()
+    labels = _labels(techniques, behind)
     handles = [
-        Line2D([], [], label=name(technique) + (f" ({source})" if behind else ""),
-               **line_look(technique, hollow=source == "published"))
-        for technique, source in techniques
-    ]  # fmt: skip
+        Line2D([], [], label=label, **line_look(technique, hollow=source == "published"))
+        for (technique, source), label in zip(techniques, labels, strict=True)
+    ]
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.02 / width, 1 - 0.4 / height),
-        ncols=max(1, min(len(handles), int(width / 1.72))), frameon=False, fontsize=7.2, handlelength=3,
+        ncols=min(len(handles), _columns(labels, width)), frameon=False, fontsize=7.2, handlelength=3,
         columnspacing=1.2, borderaxespad=0.2, handletextpad=0.5,
     )  # fmt: skip
 
 
-def legend_height(count: int, size: Size) -> float:
-    """Return the inches that `legend` needs for so many techniques."""
-    per_row = max(1, int(WIDTHS[size] / 1.72))
-    return 0.06 + 0.155 * -(-count // per_row)
+def legend_height(techniques: Sequence[tuple[str, str]], size: Size, *, behind: bool) -> float:
+    """Return the inches that `legend` needs."""
+    return 0.06 + 0.155 * -(-len(techniques) // _columns(_labels(techniques, behind), WIDTHS[size]))
+
+
+def _labels(techniques: Sequence[tuple[str, str]], behind: bool) -> list[str]:
+    return [name(technique) + (f" ({source})" if behind else "") for technique, source in techniques]
+
+
+def _columns(labels: Sequence[str], width: float) -> int:
+    """Return how many of these names, each with its line, stand side by side."""
+    return max(1, int(width / (0.52 + 0.0545 * max(map(len, labels), default=0))))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tf_lottery.lookup import lookup
 
-from . import accuracy, epochs, flops, gain, no_loss, search_cost, select, structured
+from . import accuracy, composites, epochs, flops, gain, no_loss, search_cost, select, structured
 from .blocks import Block
 from .canvas import Size
 from .families import FAMILIES
@@ -203,6 +203,19 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
 
 
 def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
+    for name, composite in composites.COMPOSITES.items():
+        if panels := composites.scenes_of(composite, scenes):
+            yield Drawing(
+                name=name,
+                family=name,
+                paper=FAMILIES[name].paper,
+                title=composite.title,
+                subtitle=composite.subtitle,
+                networks=tuple(dict.fromkeys(scene.front.network for scene in panels)),
+                scenes=tuple(panels),
+                compute=partial(composites.composite_numbers, composite, panels),
+                draw=partial(composites.composite_figure, composite=composite, scenes=panels),
+            )
     if len(no_loss.no_loss_numbers(scenes)):
         yield Drawing(
             name="no_loss",

@@ -59,7 +59,7 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     rows = -(-len(densities) // columns)
     totals = {other.total_epochs for other in scene.blocks}
     share = len(totals) > 1  # trainings of different lengths are compared by the share of T
-    shown = [_of_densities(numbers, scene, densities[first:][:columns]) for first in range(0, len(densities), columns)]
+    shown = [of_densities(numbers, scene, densities[first:][:columns]) for first in range(0, len(densities), columns)]
     paper = PAPER_RANGE[block.unit]
     limits = [change_limits(row, held(row, scene.blocks), paper=paper, room=0.15) for row in shown]
     note = scene.note(numbers) + max(map(left_frame, shown, limits))
@@ -70,8 +70,9 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     if (block.source, block.network, block.schedule) == ("published", "resnet50", "one_shot"):
         note += _DOUBTFUL
     figure, axes = page(
-        Words(title=scene.title, subtitle=subtitle, note=note), size, rows=rows, columns=columns,
-        panel_height=_HEIGHTS[size], left=0.68, right=0.1, head=legend_height(len(drawn), size) + 0.16,
+        Words(title=scene.heading, subtitle=subtitle, note=note), size, rows=rows, columns=columns,
+        panel_height=_HEIGHTS[size], left=0.68, right=0.1,
+        head=legend_height(drawn, size, behind=scene.is_laid_over) + 0.16,
     )  # fmt: skip
     lines = dict(list(numbers.groupby(["source", "technique", "density"], sort=False)))
     for place, panel in enumerate(axes):
@@ -80,10 +81,10 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
             continue
         density = densities[place]
         change_axis(panel, limits[place // columns], spread=spread(block), unit=block.unit)
-        _panel(panel, lines, scene, density, share)
+        draw_panel(panel, lines, scene, density, share)
         here = [point for point in mine if block.place(point.density) == block.place(density)]
         literature.draw_by_epochs(panel, here, 100 / block.total_epochs if share else 1.0)
-        _epochs_axis(panel, scene, size, share)
+        epochs_axis(panel, scene, size, share)
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         last_row = place + columns >= len(densities)
         panel.set_xlabel(("share of T [%]" if share else "retrain epochs") if last_row else "")
@@ -110,7 +111,7 @@ def held(numbers: pd.DataFrame, blocks: Sequence[Block]) -> pd.Series:
     return kept
 
 
-def _of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float]) -> pd.DataFrame:
+def of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float]) -> pd.DataFrame:
     """Return the rows of these densities, which each block may have to digits of its own."""
     there = {
         (block.source, block.densities[place])
@@ -121,7 +122,16 @@ def _of_densities(numbers: pd.DataFrame, scene: Scene, densities: Sequence[float
     return numbers[[key in there for key in zip(numbers.source, numbers.density, strict=True)]]
 
 
-def _panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, density: float, share: bool) -> None:
+def draw_panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, density: float, share: bool) -> None:
+    """Draw the safe zone and the lines of one density.
+
+    Args:
+        axes: Where.
+        lines: Rows of `epochs_numbers` by source, technique and density.
+        scene: Where they are from.
+        density: One of the front block's.
+        share: x is the share of T in percent, not epochs.
+    """
     unit = 100.0 if share else scene.front.total_epochs
     axes.axvspan(SAFE_ZONE[0] * unit, SAFE_ZONE[1] * unit, color=ZONE, linewidth=0, zorder=0)
     for place, block in enumerate(scene.blocks):
@@ -144,7 +154,8 @@ def _panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, density:
         drawn.set_markeredgewidth(0.7)
 
 
-def _epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
+def epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
+    """Make x the retrain epochs of a scene, or their share of T."""
     ts = {t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs}
     low, high = min(ts), max(ts)
     pad = 0.05 * (high - low)

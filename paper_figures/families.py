@@ -17,6 +17,31 @@ class Family:
 
 # The paper's plots are those of the authors' code, vision/plot/gen.py. Of what is not there it has no figure.
 FAMILIES: Mapping[str, Family] = {
+    "figure1": Family(
+        paper="Figure 1",
+        caption="one-shot pruning, a panel for each network: accuracy against compression, best retrain time",
+        needs="dense networks; one-shot pruned ones",
+    ),
+    "figure2": Family(
+        paper="Figure 2",
+        caption="iterative pruning, a panel for each network: accuracy against compression, best retrain time",
+        needs="dense networks; iteratively pruned ones",
+    ),
+    "figure3": Family(
+        paper="Figure 3",
+        caption="one-shot pruning, a row for each network: accuracy against retrain epochs, and the safe zone",
+        needs="one-shot networks with two retrain epochs or more",
+    ),
+    "figure4": Family(
+        paper="Figure 4",
+        caption="structured pruning, a row for each network: accuracy against retrain epochs, and the safe zone",
+        needs="heuristics structured_a or structured_b, with two retrain epochs or more",
+    ),
+    "figure5": Family(
+        paper="Figure 5",
+        caption="iterative learning rate rewinding with t = T, a panel for each network: accuracy against compression",
+        needs="iterative lr_rewind with retrain epochs T",
+    ),
     "accuracy": Family(
         paper="Figures 1 and 2",
         caption="accuracy against compression, each technique at its best retrain time",

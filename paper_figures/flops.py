@@ -99,11 +99,11 @@ def _drawn(
 ) -> tuple[Figure, list[Axes], list[tuple[str, float, float, str]]]:
     block = scene.front
     told = told_trials(numbers.trials, " whose FLOPs are known; bands: lowest to highest")
-    note = f"Lines: {told}. Each technique at its best retrain time by validation."
+    note = f"{scene.told_training}Lines: {told}. Each technique at its best retrain time by validation."
     if "speed-up" in subtitle and "accuracy" not in subtitle:
         note += " Dotted: FLOPs that fall as the weights do."
     figure, axes = page(
-        Words(title=scene.title, subtitle=subtitle, note=note), size, panel_height=_HEIGHTS[size], left=0.75,
+        Words(title=scene.heading, subtitle=subtitle, note=note), size, panel_height=_HEIGHTS[size], left=0.75,
         right=label_margin([name(technique) for technique in dict.fromkeys(numbers.technique)]),
     )  # fmt: skip
     ratio_axis(axes[0], list(x), label)

@@ -61,13 +61,14 @@ def gain_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size) 
     below, above = bool((numbers.value < -greatest).any()), bool((numbers.value > greatest).any())
     is_full = len(numbers) == len(pairs) * len(block.densities) * len(block.epochs)
     note = (
+        f"{scene.told_training}"
         f"Difference of test accuracies [{block.unit}], each {told_trials(numbers.trials)}; + and \u2212: by {_TIE} or "
         "more. Dashed: 25% to 90% of T, the paper's safe zone."
         + (" The ends of the scale stand for all beyond." if below or above else "")
         + ("" if is_full else " Hatched: not run.")
     )
     figure, axes = page(
-        Words(title=scene.title, subtitle=subtitle, note=note), size, columns=len(pairs),
+        Words(title=scene.heading, subtitle=subtitle, note=note), size, columns=len(pairs),
         panel_height=1.6 if size == "print" else 2.6, left=0.68, right=0.62, head=0.27,
     )  # fmt: skip
     for place, (panel, pair) in enumerate(zip(axes, pairs, strict=True)):

@@ -12,7 +12,7 @@ from . import select
 from .blocks import Block
 from .canvas import Size, Words, legend, legend_height, page, ratio_axis
 from .look import FAINT, line_look, network_name, pruning_name
-from .scene import Scene, core
+from .scene import Scene, core, once
 
 _ROW: dict[Size, float] = {"print": 0.36, "wide": 0.42}
 
@@ -43,31 +43,31 @@ def lowest_density(block: Block, technique: str, chosen: select.Chosen) -> tuple
 def no_loss_numbers(scenes: Sequence[Scene]) -> pd.DataFrame:
     """Return the greatest compression ratio without loss at the best retrain epochs; low is by the stricter rule."""
     rows = []
-    for scene in scenes:
-        for block in scene.blocks:
-            chosen = select.best_retraining(block)
-            for technique in (name for name in block.techniques if name in core(scene)):
-                lowest, strict = lowest_density(block, technique, chosen)
-                if lowest is None:
-                    continue
-                column, row = block.densities.index(lowest), block.techniques.index(technique)
-                place = chosen[row, column]
-                rows.append(
-                    (
-                        *(block.network, block.heuristic, block.schedule, technique, lowest, block.epochs[place]),
-                        *(1 / lowest, 1 / strict if strict else float("nan"), 1 / lowest),
-                        int((~np.isnan(block.test[row, column, place])).sum()),
-                        float(block.search_cost[row, column, place]),
-                        *(block.dataset, block.source, block.training, block.seed),
-                    )
+    for scene, block in once(scenes):
+        chosen = select.best_retraining(block)
+        for technique in (name for name in block.techniques if name in core(scene)):
+            lowest, strict = lowest_density(block, technique, chosen)
+            if lowest is None:
+                continue
+            column, row = block.densities.index(lowest), block.techniques.index(technique)
+            place = chosen[row, column]
+            rows.append(
+                (
+                    *(block.network, block.heuristic, block.schedule, technique, lowest, block.epochs[place]),
+                    *(1 / lowest, 1 / strict if strict else float("nan"), 1 / lowest),
+                    int((~np.isnan(block.test[row, column, place])).sum()),
+                    float(block.search_cost[row, column, place]),
+                    *(block.dataset, block.source, block.training, block.seed),
                 )
+            )
     return pd.DataFrame(rows, columns=[*select.COLUMNS, *select.MORE_COLUMNS])
 
 
 def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str, size: Size) -> Figure:
     """Draw a row for each way of pruning each network, and a point for each technique."""
-    rows = [(scene, block) for scene in scenes for block in scene.blocks]
+    rows = once(scenes)
     drawn = list(dict.fromkeys(numbers.technique))
+    listed = [(technique, rows[0][1].source) for technique in drawn]
     note = (
         "Greatest compression ratio whose median test accuracy, at the retrain time with the best validation, is not "
         "below the mean of the dense networks. A line to the left: to where each milder level passes too; from the "
@@ -77,7 +77,7 @@ def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str
     figure, (axes,) = page(
         Words(title="Compression without loss of accuracy", subtitle=subtitle, note=note), size,
         panel_height=_ROW[size] * len(rows) + 0.1, left=0.25 + 0.055 * max(map(len, names)), right=0.2,
-        head=legend_height(len(drawn), size),
+        head=legend_height(listed, size, behind=False),
     )  # fmt: skip
     ratio_axis(axes, [1.0, *numbers.value])
     start = axes.get_xlim()[0]
@@ -102,7 +102,7 @@ def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
-    legend(figure, [(technique, rows[0][1].source) for technique in drawn], behind=False)
+    legend(figure, listed, behind=False)
     return figure
 
 

@@ -47,15 +47,28 @@ class Scene:
 
     @property
     def title(self) -> str:
-        """Network, dataset and pruning as people write them."""
+        """Network, dataset, training and pruning as people write them."""
         block = self.front
         return f"{self.subject}: {pruning_name(block.schedule, block.heuristic)} pruning"
 
     @property
+    def heading(self) -> str:
+        """The title without the training, which is in the note: it would not fit above a figure."""
+        return self.title.replace(self._training_in_brackets, "")
+
+    @property
     def subject(self) -> str:
         """Network and dataset as people write them."""
-        more = f" ({self.training})" if self.training else ""
-        return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}{more}"
+        return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}{self._training_in_brackets}"
+
+    @property
+    def told_training(self) -> str:
+        """A sentence for the note, with a space behind it; "" where there is nothing to tell apart."""
+        return f"{self.training[:1].upper()}{self.training[1:]}. " if self.training else ""
+
+    @property
+    def _training_in_brackets(self) -> str:
+        return f" ({self.training})" if self.training else ""
 
     def main(self) -> tuple[str, ...]:
         """Return the techniques to compare: all but the controls, unless there is nothing else."""
@@ -78,7 +91,7 @@ class Scene:
         mean, spread = block.dense.mean() * block.scale, block.dense.std(ddof=1) if len(block.dense) > 1 else 0.0
         unit = "BLEU" if block.unit == "BLEU" else "%"
         words = [
-            f"Lines: {told_trials(numbers.trials[numbers.source == block.source], bands)}.",
+            f"{self.told_training}Lines: {told_trials(numbers.trials[numbers.source == block.source], bands)}.",
             (f"0: mean of {len(block.dense)} dense networks" if len(block.dense) > 1 else "0: the dense network")
             + f", {mean:.2f} {unit}"
             + (f"; grey: their standard deviation, {spread * block.scale:.2f}." if len(block.dense) > 1 else "."),
@@ -135,9 +148,15 @@ def scenes(blocks: Sequence[Block], *, over: str | None = None) -> list[Scene]:
             if other.kind[2:] == block.kind[2:]
             and (other.network == over if over else other.kind[:2] == block.kind[:2])
         ]
-        used.update(other.kind for other in behind)
+        used.update(other.kind for other in behind if other.kind == block.kind)
         made.append(Scene(blocks=(*behind[:1], block), training=block.told_apart(own)))
     return [Scene(blocks=(block,)) for block in published.values() if block.kind not in used] + made
+
+
+def once(scenes: Sequence[Scene]) -> list[tuple[Scene, Block]]:
+    """Return each block of these scenes with its scene; one that is behind several, with the first."""
+    found = {id(block): (scene, block) for scene in reversed(scenes) for block in reversed(scene.blocks)}
+    return list(reversed(found.values()))
 
 
 def core(scene: Scene) -> tuple[str, ...]:

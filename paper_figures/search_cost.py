@@ -60,6 +60,8 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
     wanted = shared_densities(scenes)
     techniques = [technique for technique in block.techniques if technique in set(numbers.technique)]
     schedules = [scene.front.schedule for scene in scenes]
+    source = "published" if schedules == ["one_shot"] else "own"  # hollow or filled, as drawn
+    listed = [(technique, source) for technique in techniques]
     told = {"one_shot": "t. ", "iterative": "t times the level. Each point is a t. "}.get(
         " ".join(schedules), "t, for iterative pruning t times the level. Hollow: one-shot; filled: iterative. "
     )
@@ -69,7 +71,7 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: search cost", subtitle=subtitle, note=note), size, columns=len(wanted),
         panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.24,
-        head=legend_height(len(techniques), size) + 0.16,
+        head=legend_height(listed, size, behind=False) + 0.16,
     )  # fmt: skip
     for place, (panel, density) in enumerate(zip(axes, wanted, strict=True)):
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
@@ -92,6 +94,5 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         panel.set_ylabel(f"change [{block.unit}]" if place == 0 else "")
         panel.tick_params(labelleft=place == 0)
-    source = "published" if schedules == ["one_shot"] else "own"  # hollow or filled, as drawn
-    legend(figure, [(technique, source) for technique in techniques], behind=False)
+    legend(figure, listed, behind=False)
     return figure

@@ -42,7 +42,8 @@ def test_the_main_techniques_lie_inside_the_frame_of_every_figure(drawings):
     assert {drawing.family for drawing in drawings} == FAMILIES.keys()
     with mpl.rc_context(dict(STYLE)):
         for drawing in drawings:
-            if drawing.family not in ("gain", "no_loss"):
+            # Of figures 3 and 4 the frame is the authors', and what leaves it is told.
+            if drawing.family not in ("gain", "no_loss", "figure3", "figure4"):
                 figure = drawing.figure("print")
                 low = min(axes.get_ylim()[0] for axes in figure.axes if axes.get_visible())
                 high = max(axes.get_ylim()[1] for axes in figure.axes if axes.get_visible())
