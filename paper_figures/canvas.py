@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox
 
-from .look import FAINT, INK, SOFT, line_look, name
+from .look import FAINT, INK, SOFT, line_look, name, text_colour
 
 Size = Literal["print", "wide"]
 WIDTHS: dict[Size, float] = {"print": 5.5, "wide": 10.0}  # inches; the first is the text width of the paper
@@ -26,6 +28,17 @@ _ROUND = (
     (1.1, 1.2, 1.3, 1.4, 1.75, 4),
     (1.05, 1.15, 1.6, 2.5, 6, 8, 12, 25, 40),
 )
+
+
+def bare(figure: Figure) -> Bbox:
+    """Take title, subtitle and note off a figure of `page`, and return what is left of its page, in inches.
+
+    Its width stays: the paper's text width.
+    """
+    for text in list(figure.texts):
+        text.remove()
+    box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    return Bbox.from_extents(0.0, box.y0 - 0.02, figure.get_figwidth(), box.y1 + 0.02)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +208,7 @@ def end_labels(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> Non
     to_share = axes.transData + axes.transAxes.inverted()
     heights = apart([float(to_share.transform((x, y))[1]) for (_, x, _, _), y in zip(ends, placed, strict=True)], least)
     for (technique, x, _, more), y, height in zip(ends, placed, heights, strict=True):
-        colour = line_look(technique, hollow=False)["color"]
+        colour = text_colour(technique)
         behind = bool(more)
         axes.annotate(
             name(technique) + more,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from matplotlib.colors import to_hex, to_rgb
+
 # Hues and markers are the paper's (the authors' code, vision/plot/common.py), darkened to 3:1 contrast on white.
 LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
     "fine_tune": ("#00805C", "D"),
@@ -46,12 +48,14 @@ _HEURISTICS = {
 }
 _SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative"}
 
+_TEXT_CONTRAST = 4.55  # what rounding to 8 bits leaves is above 4.5
 INK, SOFT, FAINT, ZONE = "#222222", "#5A5A5A", "#DDDDDD", "#EFEFEF"
 
 # For Matplotlib's rc_context, around drawing and saving. PDFs carry their fonts as TrueType, for publishers refuse
-# Type 3; SVGs as outlines.
+# Type 3. SVGs carry words, to be searched and selected: where there is no DejaVu Sans, in Verdana, which is as wide.
 STYLE: Mapping[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -75,13 +79,32 @@ STYLE: Mapping[str, Any] = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.3,
     "pdf.fonttype": 42,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
 }
 
 
 def look(technique: str) -> tuple[str, str]:
     """Return colour and marker; a new technique need not have a look yet."""
     return LOOK.get(technique, ("#666666", "s"))
+
+
+def text_colour(technique: str) -> str:
+    """Return a technique's colour for words: darkened until its contrast on white is 4.5 (WCAG 2.2, 1.4.3)."""
+    red, green, blue = to_rgb(look(technique)[0])
+    while contrast((red, green, blue), (1.0, 1.0, 1.0)) < _TEXT_CONTRAST:
+        red, green, blue = 0.97 * red, 0.97 * green, 0.97 * blue
+    return to_hex((red, green, blue))
+
+
+def contrast(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+    """Return the contrast ratio of two colours, red, green and blue from 0 to 1, as WCAG 2.2 defines it: 1 to 21."""
+    darker, lighter = sorted(_luminance(colour) for colour in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: tuple[float, float, float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def line_look(technique: str, *, hollow: bool) -> dict[str, Any]:

@@ -42,7 +42,18 @@ _WHAT_TO_DO = {
     errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
     errno.EFBIG: "A file size limit was reached (ulimit -f): raise it and run the same command again.",
 }
-_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--version", "--help")
+_FLAGS = (
+    "--output_dir",
+    "--published",
+    "--results",
+    "--only",
+    "--over",
+    "--formats",
+    "--bare",
+    "--list",
+    "--version",
+    "--help",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,7 +111,7 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, expanded(flags.output_dir), formats)
+    return _make(wanted, found, expanded(flags.output_dir), formats, bare=flags.bare)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -111,8 +122,10 @@ def _formats(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["svg", *formats]))
 
 
-def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str]) -> int:
-    with closing(save_all(drawings, folder, formats)) as paths:
+def _make(
+    drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str], *, bare: bool
+) -> int:
+    with closing(save_all(drawings, folder, formats, bare=bare)) as paths:
         for path in paths:
             print(path, flush=True)
     checked = claims_table([block for block in found if block.source == "own"] or found)
@@ -170,6 +183,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--over", metavar="NETWORK", help="lay all own results over this published network's")
     parser.add_argument(
         "--formats", default=",".join(FORMATS), help="what to write beside SVG and CSV, with commas [%(default)s]"
+    )
+    parser.add_argument(
+        "--bare", action="store_true", help="figures without title, subtitle and note; these go to a .txt beside each"
     )
     parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
     parser.add_argument("--version", action="version", version=f"tf_lottery {__version__}")

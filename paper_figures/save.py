@@ -17,10 +17,12 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from tf_lottery.children import end_with_parent, left_to_this_process
 from tf_lottery.cores import cores
 
+from . import canvas
 from .blocks import blocks
 from .canvas import Size
 from .catalogue import Drawing, catalogue
@@ -64,7 +66,9 @@ def save_figures(table: pd.DataFrame, folder: Path, *, among: pd.DataFrame | Non
     return [save(drawing, folder, formats) for drawing in drawings if drawing.family in _OF_A_RUN]
 
 
-def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS, *, half: str = "") -> Path:
+def save(
+    drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS, *, half: str = "", bare: bool = False
+) -> Path:
     """Write a figure in these formats and what it draws as CSV; return the path of the first format.
 
     Args:
@@ -72,6 +76,7 @@ def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS, *, 
         folder: Made if it is not there.
         formats: Names of `FORMATS`.
         half: The end of a file's name while it is written.
+        bare: Without title, subtitle and note, for a paper of one's own; they are written to a .txt beside the figure.
 
     Raises:
         OSError: The folder cannot be written.
@@ -79,13 +84,13 @@ def save(drawing: Drawing, folder: Path, formats: Collection[str] = FORMATS, *, 
     folder.mkdir(parents=True, exist_ok=True)
     gc.disable()  # artists are full of cycles, and looking for them takes a sixth of the time; they are freed below
     try:
-        return _save(drawing, folder, formats, half or secrets.token_hex(4))
+        return _save(drawing, folder, formats, half or secrets.token_hex(4), bare)
     finally:
         gc.enable()
 
 
 def save_all(
-    drawings: Sequence[Drawing], folder: Path, formats: Collection[str] = FORMATS
+    drawings: Sequence[Drawing], folder: Path, formats: Collection[str] = FORMATS, *, bare: bool = False
 ) -> Generator[Path, None, None]:
     """Write figures, in a process for each core if there are many, and give each one's path, in order.
 
@@ -94,7 +99,7 @@ def save_all(
         OSError: The folder cannot be written.
     """
     half = secrets.token_hex(4)
-    save_one = partial(save, folder=folder, formats=formats, half=half)
+    save_one = partial(save, folder=folder, formats=formats, half=half, bare=bare)
     processes = min(cores(), len(drawings) // _FOR_A_PROCESS)
     if processes <= 1:
         yield from map(save_one, drawings)
@@ -143,18 +148,24 @@ def whole(path: Path, half: str = "") -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
-def _save(drawing: Drawing, folder: Path, formats: Collection[str], half: str) -> Path:
+def _save(drawing: Drawing, folder: Path, formats: Collection[str], half: str, bare: bool) -> Path:
     with whole(folder / f"{drawing.name}.csv", half) as path:
         drawing.csv.to_csv(path, index=False, lineterminator="\n")
     style: Any = dict(STYLE) | {"svg.hashsalt": drawing.name}  # names that only Matplotlib's stubs know one by one
     figures: dict[Size, Figure] = {}
+    boxes: dict[Size, Bbox | None] = {}
     paths = []
     with mpl.rc_context(style):
         for size, ending in (FORMATS[name] for name in formats):
             if size not in figures:
                 figures[size] = drawing.figure(size)
+                words = [text.get_text() for text in figures[size].texts]
+                boxes[size] = canvas.bare(figures[size]) if bare else None
             paths.append(folder / f"{drawing.name}{ending}")
             kind = ending.split(".")[-1]
             with whole(paths[-1], half) as path:
-                figures[size].savefig(path, format=kind, metadata=_METADATA[kind])
+                figures[size].savefig(path, format=kind, metadata=_METADATA[kind], bbox_inches=boxes[size])
+    if bare:
+        with whole(folder / f"{drawing.name}.txt", half) as path:
+            path.write_text("\n".join(text.replace("\n", " ") for text in words) + "\n", encoding="utf-8")
     return paths[0]
