@@ -74,6 +74,8 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
         panel_height=_HEIGHTS[size], left=0.68, right=0.1,
         head=legend_height(drawn, size, behind=scene.is_laid_over) + 0.16,
     )  # fmt: skip
+    # Their epochs are of a training like the paper's, whose results are the first where there are two.
+    scale = 100 / scene.blocks[0].total_epochs if share else 1.0
     lines = dict(list(numbers.groupby(["source", "technique", "density"], sort=False)))
     for place, panel in enumerate(axes):
         if place >= len(densities):
@@ -83,8 +85,8 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
         change_axis(panel, limits[place // columns], spread=spread(block), unit=block.unit)
         draw_panel(panel, lines, scene, density, share)
         here = [point for point in mine if block.place(point.density) == block.place(density)]
-        literature.draw_by_epochs(panel, here, 100 / block.total_epochs if share else 1.0)
-        epochs_axis(panel, scene, size, share)
+        literature.draw_by_epochs(panel, here, scale)
+        epochs_axis(panel, scene, size, share, [(point.retrain_epochs or 0.0) * scale for point in mine])
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         last_row = place + columns >= len(densities)
         panel.set_xlabel(("share of T [%]" if share else "retrain epochs") if last_row else "")
@@ -154,14 +156,12 @@ def draw_panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, dens
         drawn.set_markeredgewidth(0.7)
 
 
-def epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool) -> None:
-    """Make x the retrain epochs of a scene, or their share of T."""
+def epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool, others: Sequence[float] = ()) -> None:
+    """Make x the retrain epochs of a scene, or their share of T; it holds `others` too."""
     ts = {t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs}
     low, high = min(ts), max(ts)
     pad = 0.05 * (high - low)
-    axes.set_xlim(low - pad, high + pad)
-    if literature.points_of(scene.front) and not share:
-        axes.set_xlim(min(low - pad, -pad), high + pad)
+    axes.set_xlim(min([low, *others]) - pad, max([high, *others]) + pad)
     even = np.linspace(low, high, _TICKS[size])
     even = np.round(even) if high > 2 * len(even) else even
     # Where there are so few t that an even tick would stand between them, ticks are those nearest.

@@ -17,6 +17,7 @@ from .scene import Scene, told_trials
 
 PAIRS = (("weight_rewind", "fine_tune"), ("lr_rewind", "fine_tune"), ("lr_rewind", "weight_rewind"))
 _TIE = 0.1  # differences below 0.1 points are within what one trial more or less would change; they get no sign
+_DARK = 0.625  # of the scale; beyond, white stands out from both colours by 3:1, and up to there, ink does
 _SHORT = {"fine_tune": "fine-tuning", "weight_rewind": "weight rewinding", "lr_rewind": "rate rewinding"}
 
 
@@ -102,7 +103,7 @@ def _map(axes: Axes, rows: pd.DataFrame, block: Block, greatest: float) -> QuadM
     for marker, sign in (("+", 1), ("_", -1)):  # as markers: a hundred texts would take a second
         for ink, strong in ((INK, False), ("white", True)):
             size = np.abs(table)
-            at = (size >= _TIE) & (np.sign(table) == sign) & ((size > 0.75 * greatest) == strong)
+            at = (size >= _TIE) & (np.sign(table) == sign) & ((size > _DARK * greatest) == strong)
             rows_at, columns_at = np.nonzero(at)
             axes.plot(
                 columns_at + 0.5,

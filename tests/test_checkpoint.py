@@ -1,3 +1,4 @@
+import hashlib
 import os
 
 import ml_dtypes
@@ -164,3 +165,13 @@ def test_two_writers_of_one_file_do_not_write_into_one_another(tmp_path, monkeyp
     checkpoint.write(path, {"w": np.ones(5)}, {})
     assert np.array_equal(checkpoint.read(path)[0]["w"], np.ones(5))
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_digests_of_arrays_are_of_dtype_shape_and_bytes_and_of_nothing_else():
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    expected = hashlib.sha256(b"<f4 (2, 3)\n" + values.tobytes()).hexdigest()[:16]
+    same = {"a": values, "another name": values, "in another layout": np.asfortranarray(values)}
+    assert checkpoint.array_digests(same) == dict.fromkeys(same, expected)
+    others = [values + 1, np.where(values == 5, -0.0, values), values.reshape(3, 2), values.view(np.int32), values[:1]]
+    found = checkpoint.array_digests({str(place): array for place, array in enumerate(others)})
+    assert len({expected, *found.values()}) == 1 + len(others)

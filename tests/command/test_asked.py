@@ -108,6 +108,34 @@ def test_what_is_no_flag_or_does_not_go_together_is_one_sentence(capsys, flags, 
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("schedule", "levels"), [("one_shot", (3, 7, 10, 14)), ("iterative", range(1, 15))])
+def test_without_a_density_the_plan_goes_down_to_the_papers_lowest_of_two_networks(schedule, levels):
+    """Levels of 0.8: the fourteenth keeps 4.4%."""
+    with flagsaver.flagsaver():
+        parse(["run", f"--schedule={schedule}"])
+        found = {spec.density for grid in grids() for spec in grid.specs() if hasattr(spec, "density")}
+    assert sorted(found) == pytest.approx(sorted(0.8**level for level in levels), abs=5e-5)
+
+
+def test_a_working_folder_that_was_removed_is_told(folder, monkeypatch, capsys):
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    assert ask("--output_dir=out") == 2
+    assert "--output_dir=out: the working folder was removed." in capsys.readouterr().err
+    assert ask(f"--output_dir={folder}/out") == 0
+
+
+def test_help_fits_into_a_terminal_of_104_columns(capsys):
+    assert ask("--help") == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(place for place, line in enumerate(lines) if line.startswith("  --"))
+    told = [line for line in lines[begin:] if line.startswith("  ")]
+    assert len(told) > 20
+    assert max(map(len, told)) <= 104
+    assert all(line.startswith(("  --", " " * 24)) for line in told)
+
+
 @pytest.mark.parametrize(
     "flags",
     [

@@ -133,6 +133,13 @@ def _copy(broken, name):
     shutil.copy(broken.folder("dense", trial=1) / name, broken.folder("dense", trial=2) / name)
 
 
+def _copy_a_kernel(broken):
+    theirs, _ = checkpoint.read(broken.folder("dense", trial=1) / "final.safetensors")
+    broken.arrays(
+        lambda arrays: arrays.update({f"weights/{KERNEL}": theirs[f"weights/{KERNEL}"]}), technique="dense", trial=2
+    )
+
+
 FAULTS = {
     "a pruned weight is not 0": (lambda b: b.arrays(_leak), "are not 0 where the mask is"),
     "a mask is not 0 and 1": (
@@ -146,6 +153,9 @@ FAULTS = {
         lambda b: b.json("result.json", lambda r: r.update(kept_weights=7)), "its result says 7"),
     "a dense network is pruned": (
         lambda b: b.arrays(lambda a: a[f"masks/{KERNEL}"].fill(0), technique="dense"), "do not keep everything"),
+    "a dense network lacks one weight": (
+        lambda b: b.arrays(lambda a: a[f"masks/{KERNEL}"].__setitem__((0, 0), 0), technique="dense"),
+        "do not keep everything"),
     "it starts from other weights than its parent's": (
         lambda b: b.json("start.json", lambda s: s.update({f"weights/{BIAS}": "0" * 16})),
         "does not start from the parent's trained state under its masks: 1 arrays differ, weights/logits/bias first"),
@@ -176,6 +186,7 @@ FAULTS = {
     "trials in one order": (lambda b: _copy(b, "metrics.csv"), "their examples come in one order"),
     "trials from one start": (lambda b: _copy(b, "start.json"), "they start from the same weights"),
     "trials with one end": (lambda b: _copy(b, "final.safetensors"), "they end with the same weights"),
+    "trials with one kernel in common": (_copy_a_kernel, "they end with the same weights"),
     "a damaged checkpoint": (
         lambda b: (b.folder() / "final.safetensors").write_bytes(b"no"), "is damaged"),
     "a lost checkpoint": (lambda b: (b.folder() / "final.safetensors").unlink(), "lacks"),

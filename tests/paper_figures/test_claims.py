@@ -1,3 +1,7 @@
+import math
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,6 +155,67 @@ def test_claims_about_the_algorithm_need_retraining_for_all_of_t(row):
     cells = [("lr_rewind", 0.5, 9.0, (0.8, 0.8)), ("weight_rewind", 0.5, 9.0, (0.8, 0.8))]
     for claim in ("weight_rewind_without_search", "algorithm_no_loss"):
         assert checked_by(grid(row, cells), claim).verdict == "not enough data"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_claim_holds_up_to_the_limit_that_its_rule_tells(name):
+    told = CLAIMS[name].rule.rpartition("; ")[2]
+    limit = float(re.search(r"-?[\d.]+", told)[0])
+    word = re.sub(r"-?[\d.]+%? ?", "", told).strip()
+    below, at, above = {
+        "above": (False, False, True),
+        "or above": (False, True, True),
+        "or more": (False, True, True),
+        "below": (True, False, False),
+        "within": (True, True, False),
+    }[word]
+    holds = CLAIMS[name].holds
+    assert (holds(limit - 1e-6), holds(limit), holds(limit + 1e-6)) == (below, at, above)
+    if word == "within":
+        assert (holds(-limit + 1e-6), holds(-limit), holds(-limit - 1e-6)) == (below, at, above)
+
+
+def test_the_lead_over_the_literature_is_read_off_the_line_between_two_levels(row):
+    claim = "algorithm_against_literature"
+    cells = [("lr_rewind", 0.2, 10.0, (0.88,)), ("lr_rewind", 0.1, 10.0, (0.91,))]
+    (block,) = grid(row, cells)
+    found = checked_by([replace(block, network="resnet56", dataset="cifar10")], claim)
+    # Of the four points of that network, -0.06 pp at 14.97% lies between the levels, 0.16 pp at 10% on the second.
+    share = math.log(0.2 / 0.1497) / math.log(0.2 / 0.1)
+    between = -2 + share * (1 - -2) - -0.06
+    assert between < 1 - 0.16
+    assert (found.value, found.verdict) == (pytest.approx(between), "fails")
+    # From 20% to 15% there is no point, so nothing to compare with.
+    (block,) = grid(row, [("lr_rewind", density, 10.0, (0.88,)) for density in (0.2, 0.15)])
+    found = checked_by([replace(block, network="resnet56", dataset="cifar10")], claim)
+    assert found.verdict == "not enough data"
+
+
+@pytest.mark.parametrize(
+    ("claim", "schedule", "here", "there"),
+    [
+        ("weight_rewind_without_search", "iterative", ("weight_rewind", 9.0), ("lr_rewind", 10.0)),
+        ("lr_rewind_matches_weight_rewind", "one_shot", ("lr_rewind", 10.0), ("weight_rewind", 10.0)),
+        ("no_end_for_lr_rewind", "one_shot", ("lr_rewind", 10.0), ("lr_rewind", 9.0)),
+        ("lr_rewind_beats_fine_tune", "one_shot", ("lr_rewind", 9.0), ("fine_tune", 9.0)),
+    ],
+)
+def test_a_mean_over_densities_is_of_those_where_both_sides_are_known(row, claim, schedule, here, there):
+    cells = [(*here[:1], density, here[1], (0.8,)) for density in (0.8, 0.5, 0.2)]
+    cells += [(*there[:1], density, there[1], (accuracy,)) for density, accuracy in ((0.8, 0.79), (0.5, 0.77))]
+    found = checked_by(grid(row, cells, schedule=schedule), claim)
+    assert found.value == pytest.approx((1 + 3) / 2)
+
+
+def test_what_has_no_interval_is_told_without_one(row):
+    def told(*accuracies):
+        cells = [("lr_rewind", 0.5, 10.0, accuracies), ("fine_tune", 0.5, 10.0, (0.7,) * len(accuracies))]
+        table = claims_table(grid(row, cells))
+        (line,) = as_text(table[table.claim == "lr_rewind_beats_fine_tune_iterative"]).splitlines()[1:]
+        return re.sub(r" +", " ", line)
+
+    assert "+10.00 pp 1 trial" in told(0.8)
+    assert "+11.00 pp (+10.00 to +12.00) 3 trials" in told(0.8, 0.81, 0.82)
 
 
 def test_how_far_is_not_decided_where_the_grid_ends(row):

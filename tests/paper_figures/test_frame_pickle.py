@@ -1,6 +1,7 @@
 import contextlib
 import os
 import pickle
+import pickletools
 import tracemalloc
 from pathlib import Path
 
@@ -108,6 +109,27 @@ def test_pickles_of_2020_are_read(frame, tmp_path, manager, key):
 def test_pickles_whose_columns_lie_behind_one_another_or_rows_are_read(frame, tmp_path):
     old_pickle(tmp_path / "old.pkl", frame, "pandas.core.internals", "_mgr", order="F")
     same(read_pickle(tmp_path / "old.pkl"), frame)
+
+
+class NumberedPickler(OldPickler):
+    """Remembers each object under a number that it writes, as other picklers than Python's may in any protocol."""
+
+    def put(self, index):
+        return pickle.BINPUT + bytes([index]) if index < 256 else pickle.LONG_BINPUT + index.to_bytes(4, "little")
+
+
+def test_names_remembered_under_numbers_are_read_and_refused_by_those_names(frame, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "OldPickler", NumberedPickler)
+    old_pickle(tmp_path / "old.pkl", frame)
+    names = [opcode.name for opcode, *_ in pickletools.genops((tmp_path / "old.pkl").read_bytes())]
+    assert {"BINPUT", "BINGET", "STACK_GLOBAL"} <= set(names)
+    assert "MEMOIZE" not in names
+    same(read_pickle(tmp_path / "old.pkl"), frame)
+    bad = b"\x80\x04\x8c\x05posixq\x07\x8c\x06systemq\x0800h\x07h\x08\x93."  # remembered, dropped, fetched
+    assert pickle.loads(bad) is os.system
+    (tmp_path / "bad.pkl").write_bytes(bad)
+    with pytest.raises(RefusedPickleError, match=r"asks for posix\.system"):
+        read_pickle(tmp_path / "bad.pkl")
 
 
 @pytest.mark.parametrize("byte_order", "<>")
