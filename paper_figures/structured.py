@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import literature
+from . import doubtful, literature
 from .accuracy import PAPER_RANGE, accuracy_numbers, spread
 from .blocks import CORE
 from .canvas import (
@@ -38,6 +38,7 @@ def structured_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: 
     drawn = list(dict.fromkeys(zip(numbers.technique, numbers.source, strict=True)))
     points = [point for scene in scenes for point in literature.points_of(scene.front)]
     note = scenes[0].note(numbers) + literature.note(point for point in points if point.by_compression)
+    note += doubtful.told(numbers)
     figure, axes = page(
         Words(title=f"{scenes[0].subject}: structured pruning", subtitle=subtitle, note=note), size,
         columns=len(scenes), panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.3,
@@ -47,7 +48,7 @@ def structured_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: 
     for place, (panel, scene) in enumerate(zip(axes, scenes, strict=True)):
         change_axis(panel, limits, spread=spread(block), unit=block.unit)
         here = numbers[numbers.heuristic == scene.front.heuristic]
-        ratio_axis(panel, list(1 / here.density))
+        ratio_axis(panel, list(1 / here.density), levels=[1 / density for density in scene.front.densities])
         for order, drawn_block in enumerate(scene.blocks):
             for technique in drawn_block.techniques:
                 rows = here[(here.source == drawn_block.source) & (here.technique == technique)]
