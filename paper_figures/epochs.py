@@ -62,7 +62,7 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     points = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
     mine = [point for point in points if block.place(point.density) is not None]
     note += literature.note(mine)
-    note += doubtful.told(numbers)
+    note += doubtful.told(pd.concat(shown))
     figure, axes = page(
         Words(title=scene.title, subtitle=subtitle, note=note), size, rows=rows, columns=columns,
         panel_height=_HEIGHTS[size], left=0.68, right=0.1, head=legend_height(len(drawn), size) + 0.16,

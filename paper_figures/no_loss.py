@@ -81,9 +81,10 @@ def no_loss_numbers(scenes: Sequence[Scene]) -> pd.DataFrame:
 def no_loss_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: str, size: Size) -> Figure:
     """Draw a row for each way of pruning each network, and a point for each technique."""
     rows = [(scene, block) for scene in scenes for block in scene.blocks]
-    keys = list(dict.fromkeys(zip(numbers.technique, numbers.source, strict=True)))
     drawn = [name for name in CORE if name in set(numbers.technique)]
     drawn += [name for name in dict.fromkeys(numbers.technique) if name not in CORE]
+    there = set(zip(numbers.technique, numbers.source, strict=True))
+    keys = [(name, source) for source in ("own", "published") for name in drawn if (name, source) in there]
     note = (
         "Greatest compression ratio whose median test accuracy is not below the mean of the dense networks. Line: 90% "
         "of it over trials drawn again, t chosen anew; without: always the same, or one trial. Bar: to there each "

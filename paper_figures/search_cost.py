@@ -50,10 +50,9 @@ def shared_densities(scenes: Sequence[Scene]) -> list[float]:
 def words(scenes: Sequence[Scene]) -> str:
     """Return what is compared: schedules, and each t that they ran for."""
     schedules = " and ".join(_SCHEDULES.get(scene.front.schedule, scene.front.schedule) for scene in scenes)
-    ts = {t for scene in scenes for row in range(len(scene.front.techniques)) for t in epochs_of(scene.front, row)}
-    each = (
-        f"a point for each of up to {len(ts)} retrain times" if len(ts) > 1 else f"one retrain time, t = {ts.pop():g}"
-    )
+    blocks = [block for scene in scenes for block in scene.blocks]
+    most = max(len(epochs_of(block, row)) for block in blocks for row in range(len(block.techniques)))
+    each = f"a point for each of up to {most} retrain times" if most > 1 else "one retrain time for each technique"
     return f"{schedules[:1].upper()}{schedules[1:]} pruning, {each}"
 
 
@@ -107,6 +106,7 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
         low, high = float(numbers.search_cost.min()), float(numbers.search_cost.max())
         panel.set_xlim(low * 0.8, high * 1.25)
         ticks = [tick for tick in _TICKS if low * 0.8 <= tick <= high * 1.25]
+        ticks = ticks if len(ticks) <= 5 else [tick for tick in ticks if str(tick)[0] == "1"]
         panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         panel.minorticks_off()
         panel.set_xlabel("search cost [epochs]")

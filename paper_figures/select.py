@@ -44,20 +44,33 @@ def words(blocks: Sequence[Block]) -> str:
     by_source: dict[str, list[Block]] = {}
     for block in blocks:
         by_source.setdefault(block.source, []).append(block)
-    told = {source: _words(group) for source, group in by_source.items()}
-    first, *others = dict.fromkeys(told.values())
-    both = "; ".join(f"{source}: {text}" for source, text in reversed(told.items())) if others else first
-    return both[:1].upper() + both[1:]
+    first, *others = {_words(group): None for group in by_source.values()}
+    if not others:
+        return first[:1].upper() + first[1:]
+    told = [f"{source} {_few_words(group)}" for source, group in reversed(by_source.items())]
+    return f"Retrain time: {'; '.join(told)}"
 
 
 def _words(blocks: Sequence[Block]) -> str:
-    ran = {t for block in blocks for row in range(len(block.techniques)) for t in epochs_of(block, row)}
-    counts = {len(epochs_of(block, row)) for block in blocks for row in range(len(block.techniques))}
+    ran, counts = _ran(blocks)
     if len(ran) == 1:
-        return f"one retrain time, t = {ran.pop():g}"
+        return f"one retrain time, t = {ran[0]:g}"
     if counts == {1}:
-        return f"one retrain time for each technique, t = {' or '.join(f'{t:g}' for t in sorted(ran))}"
+        return f"one retrain time for each technique, t = {' or '.join(f'{t:g}' for t in ran)}"
     return "each technique at its best retrain time by validation" + (", where it has several" if 1 in counts else "")
+
+
+def _few_words(blocks: Sequence[Block]) -> str:
+    ran, counts = _ran(blocks)
+    if counts == {1}:
+        return f"t = {' or '.join(f'{t:g}' for t in ran)}"
+    return "the best by validation" + (", or the only one" if 1 in counts else "")
+
+
+def _ran(blocks: Sequence[Block]) -> tuple[list[float], set[int]]:
+    """Return every t that ran, ascending, and how many there are for a technique."""
+    each = [epochs_of(block, row) for block in blocks for row in range(len(block.techniques))]
+    return sorted({t for ts in each for t in ts}), {len(ts) for ts in each}
 
 
 def epochs_of(block: Block, technique: int) -> list[float]:
