@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import literature, select
+from . import doubtful, literature, select
 from .blocks import CORE, Block
 from .canvas import (
     Size,
@@ -35,18 +36,14 @@ def accuracy_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
 
 
 def fixed_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
-    """Return the change at t = T, and at the greatest t up to 0.9 T where weights are rewound."""
-    return _numbers(scene, techniques, select.fixed_retraining)
+    """Return the change at one t for all techniques: the greatest up to 0.9 T that each has."""
+    return _numbers(scene, techniques, partial(select.equal_retraining, techniques=techniques))
 
 
-def fixed_words(block: Block) -> str:
-    """Return which t `fixed_numbers` takes: what ran last, and what ran last up to 0.9 T where weights are rewound."""
-    places = zip(block.techniques, select.fixed_retraining(block)[:, 0], strict=True)
-    taken = {select.rewinds_weights(name): f"{block.epochs[place]:g}" for name, place in places if place >= 0}
-    told = [f"t = {taken[False]}"] if False in taken else []
-    if True in taken:
-        told.append(f"{taken[True]} where weights are rewound, at most 0.9 T")
-    return f"No search over t: {'; '.join(told)}; T = {block.total_epochs:g}"
+def fixed_words(block: Block, techniques: Sequence[str]) -> str:
+    """Return which t `fixed_numbers` takes, "" where there is none."""
+    place = int(select.equal_retraining(block, techniques)[0, 0])
+    return f"No search over t: t = {block.epochs[place]:g} for each, T = {block.total_epochs:g}" if place >= 0 else ""
 
 
 def algorithm_numbers(scene: Scene) -> pd.DataFrame:
@@ -66,7 +63,7 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
     points = [point for block in scene.blocks for point in literature.points_of(block)]
     block = scene.front
     limits = change_limits(numbers, numbers.technique.isin(CORE), paper=PAPER_RANGE[block.unit])
-    note = scene.note(numbers) + left_frame(numbers, limits)
+    note = scene.note(numbers) + left_frame(numbers, limits) + doubtful.told(numbers)
     note += literature.note((point for point in points if point.by_compression), beside=block.network)
     names = [name(technique) for technique in dict.fromkeys(numbers.technique)]
     right = label_margin([*names, *(f"{shown} (published)" for shown in names if scene.is_laid_over)])
@@ -75,7 +72,8 @@ def accuracy_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Si
         panel_height=_HEIGHTS[size], left=0.68, right=right,
     )  # fmt: skip
     change_axis(axes, limits, spread=spread(block), unit=block.unit)
-    ratio_axis(axes, list(1 / numbers.density) + [1 / point.density for point in points if point.by_compression])
+    ratios = [*1 / numbers.density, *(1 / point.density for point in points if point.by_compression)]
+    ratio_axis(axes, ratios, levels=[1 / density for density in block.densities])
     ends = []
     for place, drawn in enumerate(scene.blocks):
         behind = place < len(scene.blocks) - 1

@@ -96,8 +96,17 @@ def page(
     return figure, axes
 
 
-def ratio_axis(axes: Axes, ratios: Sequence[float], label: str = "compression ratio") -> None:
-    """Make x a log axis of ratios, with plain numbers."""
+def ratio_axis(
+    axes: Axes, ratios: Sequence[float], label: str = "compression ratio", *, levels: Sequence[float] = ()
+) -> None:
+    """Make x a log axis of ratios, with plain numbers.
+
+    Args:
+        axes: Whose x it is.
+        ratios: What it must hold.
+        label: What they are.
+        levels: Those that ran: ticks stand on as many as there is room for; where there are none, on round numbers.
+    """
     low, high = min(ratios), max(ratios)
     if high / low < 1.02:
         low, high = low / 1.1, high * 1.1
@@ -105,10 +114,24 @@ def ratio_axis(axes: Axes, ratios: Sequence[float], label: str = "compression ra
     axes.set_xscale("log")
     axes.set_xlim(low * np.exp(-0.03 * reach), high * np.exp(0.03 * reach))
     inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
-    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(low, high, apart=0.36 / inches) or [low, high]))
+    apart = 0.36 / inches
+    ticks = level_ticks(levels, least=apart * reach) if len(levels) else ratio_ticks(low, high, apart=apart)
+    axes.xaxis.set_major_locator(FixedLocator(ticks or [low, high]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}x"))
     axes.set_xlabel(label)
+
+
+def level_ticks(levels: Sequence[float], *, least: float) -> list[float]:
+    """Return levels for a log axis: both ends, and between them as many as are at least so far apart, in logarithm."""
+    first, *others = sorted(set(levels))
+    if not others or np.log(others[-1] / first) < least:
+        return [others[-1] if others else first]
+    ticks = [others.pop()]
+    for level in reversed(others):
+        if min(np.log(ticks[-1] / level), np.log(level / first)) >= least:
+            ticks.append(level)
+    return [first, *reversed(ticks)]
 
 
 def ratio_ticks(low: float, high: float, *, apart: float) -> list[float]:
@@ -171,7 +194,8 @@ def draw_line(
         axes: Where.
         technique: Gives the look.
         x: Of each row.
-        line: Rows with value, low, high; NaN breaks the line: something is missing there.
+        line: Rows with value, low, high; NaN breaks the line: something is missing there. With `doubtful`, points that
+            have doubtful trials are ringed.
         source: Published points are hollow, own ones filled.
         behind: Drawn light, for others are laid over it.
         band: False where lines are many and panels small.
@@ -183,6 +207,9 @@ def draw_line(
         alpha = 0.07 if behind else 0.15
         axes.fill_between(x, least, greatest, color=settings["color"], alpha=alpha, linewidth=0, zorder=1.5)
     axes.plot(x, value, alpha=weight, zorder=2 if behind else 3, **settings)
+    if "doubtful" in line:
+        doubts = line.doubtful.fillna("")
+        ring(axes, [(at, y) for at, y, trials in zip(x, value, doubts, strict=True) if trials])
     low = axes.get_ylim()[0]
     below = [place for place, height in zip(x, value, strict=True) if height < low]
     if below:
@@ -190,6 +217,19 @@ def draw_line(
             below, [low] * len(below), linestyle="", marker=11, markersize=4, color=settings["color"], clip_on=False,
             alpha=weight, zorder=4,
         )  # fmt: skip
+
+
+def ring(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Draw rings around points behind which a trial is doubtful; NaN is no point."""
+    if points:
+        low, high = axes.get_ylim()
+        x, y = zip(*points, strict=True)
+        inside = np.clip(y, min(low, high), max(low, high))
+        for colour, weight in (("white", 2.0), (INK, 0.8)):  # seen on light and dark
+            axes.plot(
+                x, inside, linestyle="", marker="o", markersize=9, markerfacecolor="none", markeredgecolor=colour,
+                markeredgewidth=weight, clip_on=False, zorder=5, gid="doubtful",
+            )  # fmt: skip
 
 
 def end_labels(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:

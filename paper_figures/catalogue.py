@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 
 from tf_lottery.lookup import lookup
 
-from . import accuracy, composites, epochs, flops, gain, no_loss, search_cost, select, structured
+from . import accuracy, alt, composites, doubtful, epochs, flops, gain, no_loss, search_cost, select, structured
 from .blocks import Block
 from .canvas import Size
-from .families import FAMILIES
-from .look import name as technique_name
-from .look import network_name
+from .families import FAMILIES, in_paper
 from .scene import CONTROLS, Scene
 
 
@@ -50,6 +48,8 @@ class Drawing:
             more += ["training", "seed"]
         if self.family == "search_cost":
             more.append("search_cost")
+        if (self.numbers.doubtful != "").any():
+            more.append("doubtful")
         return self.numbers[[*select.COLUMNS, *more]]
 
     @property
@@ -64,22 +64,8 @@ class Drawing:
 
     @property
     def alt(self) -> str:
-        """The figure for those who do not see it: what is drawn, and the values at its end."""
-        if self.family == "no_loss":
-            ends = self.numbers.nlargest(6, "value")
-            told = [
-                f"{network_name(row.network)} {row.schedule} {technique_name(row.technique)} {row.value:.2f}x"
-                for _, row in ends.iterrows()
-            ]
-        else:
-            ends = self.numbers[self.numbers.source == self.scenes[0].front.source]
-            ends = ends.sort_values("density").drop_duplicates("technique")
-            told = [
-                f"{' minus '.join(map(technique_name, row.technique.split('-')))} {row.value:+.2f} at "
-                f"{1 / row.density:.3g}x"
-                for _, row in ends.iterrows()
-            ]
-        return f"{self.caption} {'; '.join(told)}."
+        """The figure for those who do not see it: what is drawn, and the numbers at one place in it."""
+        return f"{self.caption} {alt.told(self.family, self.numbers, self.scenes)}{doubtful.told(self.numbers)}"
 
     def figure(self, size: Size) -> Figure:
         """Draw it."""
@@ -129,28 +115,26 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
     block = scene.front
     main, every = scene.main(), scene.every()
     new = partial(_new, scene)
-    number = "Figure 1" if block.schedule == "one_shot" else "Figure 2"
-    best = "Each technique at the retrain epochs with the best validation accuracy"
-
+    best = select.words(scene.blocks)
     by_ratio, by_epochs = partial(accuracy.accuracy_figure, scene=scene), partial(epochs.epochs_figure, scene=scene)
-    yield new("accuracy", number, best, partial(accuracy.accuracy_numbers, scene, main), by_ratio)
+    yield new("accuracy", best, partial(accuracy.accuracy_numbers, scene, main), by_ratio)
     if set(every) & set(CONTROLS) and set(every) != set(main):
-        yield new("controls", "appendix", best, partial(accuracy.accuracy_numbers, scene, every), by_ratio)
+        yield new("controls", best, partial(accuracy.accuracy_numbers, scene, every), by_ratio)
     if block.schedule == "iterative" and "lr_rewind" in block.techniques and _has_full(block):
         words = f"Iterative learning rate rewinding, {block.total_epochs:g} epochs at each level"
-        yield new("algorithm", "Figure 5", words, partial(accuracy.algorithm_numbers, scene), by_ratio)
+        yield new("algorithm", words, partial(accuracy.algorithm_numbers, scene), by_ratio)
     if _several_epochs(scene, main):
-        words = accuracy.fixed_words(block)
-        yield new("fixed", FAMILIES["fixed"].paper, words, partial(accuracy.fixed_numbers, scene, main), by_ratio)
-        number = "Figure 4" if block.is_structured else "Figure 3"
+        compared = tuple(name for name in main if name in block.techniques)
+        if len(compared) > 1 and (words := accuracy.fixed_words(block, compared)):
+            yield new("fixed", words, partial(accuracy.fixed_numbers, scene, compared), by_ratio)
         words = "A panel for each compression ratio; each row has its own range"
-        yield new("epochs", number, words, partial(epochs.epochs_numbers, scene, main), by_epochs)
+        yield new("epochs", words, partial(epochs.epochs_numbers, scene, main), by_epochs)
         if set(every) & set(CONTROLS) and set(every) != set(main) and _several_epochs(scene, every):
-            yield new("epochs_controls", "appendix", words, partial(epochs.epochs_numbers, scene, every), by_epochs)
+            yield new("epochs_controls", words, partial(epochs.epochs_numbers, scene, every), by_epochs)
         if len(block.densities) > 1 and gain.gain_numbers(scene).retrain_epochs.nunique() > 1:
             words = "Which technique is better at equal retrain epochs"
             compute, draw = partial(gain.gain_numbers, scene), partial(gain.gain_figure, scene=scene)
-            yield new("gain", FAMILIES["gain"].paper, words, compute, draw)
+            yield new("gain", words, compute, draw)
     if flops.has_flops(block):
         yield from _of_flops(scene)
 
@@ -158,13 +142,13 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
 def _of_flops(scene: Scene) -> Iterator[Drawing]:
     ratio, faster = partial(flops.flops_figure, scene=scene), partial(flops.flops_accuracy_figure, scene=scene)
     new = partial(_new, scene)
-    yield new("flops", "appendix", "FLOPs: speed-up over dense", partial(flops.speedup_numbers, scene), ratio)
+    yield new("flops", "FLOPs: speed-up over dense", partial(flops.speedup_numbers, scene), ratio)
     if "fine_tune" in scene.front.techniques and len(scene.main()) > 1:
         compute = partial(flops.against_fine_tuning_numbers, scene)
-        yield new("flops_ratio", "appendix", "FLOPs against fine-tuning at equal compression", compute, ratio)
+        yield new("flops_ratio", "FLOPs against fine-tuning at equal compression", compute, ratio)
     compute = partial(flops.flops_accuracy_numbers, scene)
     words = "Change of accuracy against speed-up over dense"
-    yield new("flops_accuracy", FAMILIES["flops_accuracy"].paper, words, compute, faster)
+    yield new("flops_accuracy", words, compute, faster)
 
 
 def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
@@ -179,9 +163,9 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
             yield Drawing(
                 name=f"search_cost-{first.study}-{heuristic}",
                 family="search_cost",
-                paper=FAMILIES["search_cost"].paper,
+                paper=in_paper("search_cost", [first.front]),
                 title=f"{first.subject}, {_heuristic(both[0])}",
-                subtitle="One-shot and iterative pruning" if several else "At each retrain time",
+                subtitle=search_cost.words(both),
                 networks=(first.front.network,),
                 scenes=tuple(both),
                 compute=partial(search_cost.search_cost_numbers, both),
@@ -192,9 +176,9 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
         yield Drawing(
             name=f"structured-{first.study}",
             family="structured",
-            paper=FAMILIES["structured"].paper,
+            paper=in_paper("structured", [scene.front for scene in variants]),
             title=f"{first.subject}, structured",
-            subtitle="Each technique at the retrain epochs with the best validation accuracy",
+            subtitle=select.words([block for scene in variants for block in scene.blocks]),
             networks=(first.front.network,),
             scenes=tuple(variants),
             compute=partial(structured.structured_numbers, variants),
@@ -220,9 +204,9 @@ def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
         yield Drawing(
             name="no_loss",
             family="no_loss",
-            paper=FAMILIES["no_loss"].paper,
+            paper=in_paper("no_loss", [scene.front for scene in scenes]),
             title="All networks",
-            subtitle="Each technique at the retrain epochs with the best validation accuracy",
+            subtitle=select.words([block for scene in scenes for block in scene.blocks]),
             networks=tuple(dict.fromkeys(scene.front.network for scene in scenes)),
             scenes=tuple(scenes),
             compute=partial(no_loss.no_loss_numbers, scenes),
@@ -233,7 +217,6 @@ def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
 def _new(
     scene: Scene,
     family: str,
-    paper: str,
     subtitle: str,
     compute: Callable[[], pd.DataFrame],
     draw: Callable[..., Figure],
@@ -241,7 +224,7 @@ def _new(
     return Drawing(
         name=f"{family}-{scene.stem}",
         family=family,
-        paper=paper,
+        paper=in_paper(family, [scene.front]),
         title=scene.title,
         subtitle=subtitle,
         networks=(scene.front.network,),

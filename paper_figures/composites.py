@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import epochs, literature
+from . import doubtful, epochs, literature
 from .accuracy import PAPER_RANGE, accuracy_numbers, algorithm_numbers, spread
 from .blocks import CORE, Block
 from .canvas import (
@@ -160,12 +160,12 @@ def by_compression(
     behind = any(scene.is_laid_over for scene in scenes)
     limits = _limits(numbers, scenes)
     outside = max(left_frame(rows_of(numbers, scene), limits[scene.front.unit]) for scene in scenes)
+    told = _note(numbers, scenes) + outside + doubtful.told(numbers) + literature.note(points) + note
     columns = min(columns, len(scenes))
     more = 0.12 if any(scene.training for scene in scenes) else 0.0  # room for a title's second line
     rows = -(-len(scenes) // columns)
     figure, axes = page(
-        Words(title=title, subtitle=subtitle, note=_note(numbers, scenes) + outside + literature.note(points) + note),
-        size, rows=rows, columns=columns, panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.25,
+        Words(title=title, subtitle=subtitle, note=told), size, rows=rows, columns=columns, panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.25,
         row_gap=0.45 + more, head=legend_height(drawn, size, behind=behind) + 0.16 + more,
     )  # fmt: skip
     for panel in axes[len(scenes) :]:
@@ -184,7 +184,8 @@ def by_compression(
 def _compression_panel(axes: Axes, rows: pd.DataFrame, scene: Scene, limits: tuple[float, float]) -> None:
     points = [point for point in literature.points_of(scene.front) if point.by_compression]
     change_axis(axes, limits, spread=spread(scene.front), unit=scene.front.unit)
-    ratio_axis(axes, [*(1 / rows.density), *(1 / point.density for point in points)])
+    ratios = [*(1 / rows.density), *(1 / point.density for point in points)]
+    ratio_axis(axes, ratios, levels=[1 / density for density in scene.front.densities])
     for order, block in enumerate(scene.blocks):
         for technique in block.techniques:
             found = rows[(rows.source == block.source) & (rows.technique == technique)]
@@ -205,7 +206,7 @@ def _by_epochs(
     outside = max(left_frame(rows_of(numbers, scene), limits[scene.front.unit]) for scene in scenes)
     note = (
         f"{_note(numbers, scenes)}{outside} Light grey: 25% to 90% of T, the paper's safe zone. At most {_LEVELS} "
-        f"compression ratios of each network; the figures of the family epochs have all.{note}"
+        f"compression ratios of each network; the figures of the family epochs have all.{doubtful.told(numbers)}{note}"
     )
     levels = [_levels(rows_of(numbers, scene), scene) for scene in scenes]
     columns = max(map(len, levels))

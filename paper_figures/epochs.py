@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import literature, select
+from . import doubtful, literature, select
 from .accuracy import PAPER_RANGE, spread
 from .blocks import CORE, SAFE_ZONE, Block
 from .canvas import (
@@ -29,12 +29,7 @@ from .scene import Scene
 
 _COLUMNS: dict[Size, int] = {"print": 4, "wide": 5}
 _HEIGHTS: dict[Size, float] = {"print": 1.0, "wide": 1.5}
-_TICKS: dict[Size, int] = {"print": 3, "wide": 7}  # seven, evenly, as in the authors' code, vision/plot/gen.py
-# All their trials are 2 to 5 points below both neighbours', where nothing else in the data jumps so.
-_DOUBTFUL = (
-    " Doubtful as published: learning rate rewinding at 9.31x with t = 72 and 81, and one trial at 63, at 67 to 72 % "
-    "beside neighbours at 73 to 74 %."
-)
+_TICKS: dict[Size, int] = {"print": 3, "wide": 7}  # at most
 
 
 def epochs_numbers(scene: Scene, techniques: Sequence[str]) -> pd.DataFrame:
@@ -67,8 +62,7 @@ def epochs_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: Size
     points = [point for point in literature.points_of(block) if point.retrain_epochs is not None]
     mine = [point for point in points if block.place(point.density) is not None]
     note += literature.note(mine)
-    if (block.source, block.network, block.schedule) == ("published", "resnet50", "one_shot"):
-        note += _DOUBTFUL
+    note += doubtful.told(pd.concat(shown))
     figure, axes = page(
         Words(title=scene.heading, subtitle=subtitle, note=note), size, rows=rows, columns=columns,
         panel_height=_HEIGHTS[size], left=0.68, right=0.1,
@@ -147,7 +141,7 @@ def draw_panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, dens
             # A t that this technique has nowhere is no gap; one that only this density lacks is.
             has = np.isfinite(block.test[row]).any(axis=(0, 2))
             known = [t for t, there in zip(block.epochs, has, strict=True) if there]
-            line = found.set_index("retrain_epochs")[["value", "low", "high"]].reindex(known)
+            line = found.set_index("retrain_epochs")[["value", "low", "high", "doubtful"]].reindex(known)
             x = [t * scale for t in known]
             draw_line(axes, technique, x, line, source=block.source, behind=behind, band=not behind)
     for drawn in axes.lines[1:]:
@@ -158,15 +152,14 @@ def draw_panel(axes: Axes, lines: Mapping[Any, pd.DataFrame], scene: Scene, dens
 
 def epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool, others: Sequence[float] = ()) -> None:
     """Make x the retrain epochs of a scene, or their share of T; it holds `others` too."""
-    ts = {t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs}
-    low, high = min(ts), max(ts)
-    pad = 0.05 * (high - low)
-    axes.set_xlim(min([low, *others]) - pad, max([high, *others]) + pad)
-    even = np.linspace(low, high, _TICKS[size])
-    even = np.round(even) if high > 2 * len(even) else even
-    # Where there are so few t that an even tick would stand between them, ticks are those nearest.
-    ticks = even if len(ts) > _TICKS[size] + 2 else sorted({min(ts, key=lambda t: abs(t - tick)) for tick in even})
-    axes.set_xticks(ticks, [f"{tick:.3g}" if high < 1000 else f"{tick:.0f}" for tick in ticks])
+    ts = sorted({t * (100 / block.total_epochs if share else 1.0) for block in scene.blocks for t in block.epochs})
+    pad = 0.05 * (ts[-1] - ts[0])
+    axes.set_xlim(min([ts[0], *others]) - pad, max([ts[-1], *others]) + pad)
+    # Ticks stand on t that ran, those nearest to even steps; of sources with t of their own, on the front's.
+    front = [t * (100 / scene.front.total_epochs if share else 1.0) for t in scene.front.epochs]
+    even = np.linspace(front[0], front[-1], _TICKS[size])
+    ticks = sorted({min(front, key=lambda t: abs(t - tick)) for tick in even})
+    axes.set_xticks(ticks, [f"{tick:.3g}" if ts[-1] < 1000 else f"{tick:.0f}" for tick in ticks])
 
 
 def _sources(scene: Scene) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from .authors import dataset_of
+from .blocks import Block
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One kind of figure, drawn for each network that has the data."""
 
-    paper: str  # where the paper has it; figure numbers are the first one's, for the main networks
+    paper: str  # where the paper has it, for one of its networks or another; `in_paper` says it of a drawing
     caption: str  # one line, what is drawn
     needs: str  # which rows of a results table
 
@@ -44,7 +47,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "accuracy": Family(
         paper="Figures 1 and 2",
-        caption="accuracy against compression, each technique at its best retrain time",
+        caption="accuracy against compression, by technique",
         needs="dense networks; pruned ones at two densities or more",
     ),
     "controls": Family(
@@ -54,13 +57,13 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "algorithm": Family(
         paper="Figure 5",
-        caption="the paper's algorithm: iterative learning rate rewinding with t = T, against the literature",
+        caption="the paper's algorithm: iterative learning rate rewinding with t = T",
         needs="iterative lr_rewind with retrain epochs T",
     ),
     "fixed": Family(
-        paper="no figure; a rule of the authors' script",
-        caption="accuracy against compression without a search over t: t = T, at most 0.9 T where weights are rewound",
-        needs="as accuracy, with several retrain epochs",
+        paper="no figure; data of Figures 3 and 4",
+        caption="accuracy against compression without a search over t: one t for all, the greatest up to 0.9 T",
+        needs="as accuracy, with several retrain epochs, and one up to 0.9 T that two techniques or more have",
     ),
     "epochs": Family(
         paper="Figures 3 and 4",
@@ -94,12 +97,12 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "search_cost": Family(
         paper="no figure; data of Figures 2 and 3",
-        caption="accuracy against search cost: one-shot and iterative pruning for equal retraining",
+        caption="accuracy against search cost, which is all retraining epochs spent to reach a network",
         needs="one-shot and iterative networks of the same densities, or two retrain epochs of one of them",
     ),
     "structured": Family(
         paper="Figure 1, structured panels",
-        caption="accuracy against compression for the structured variants, each technique at its best retrain time",
+        caption="accuracy against compression for the structured variants",
         needs="heuristics structured_a and structured_b",
     ),
     "no_loss": Family(
@@ -108,3 +111,57 @@ FAMILIES: Mapping[str, Family] = {
         needs="as accuracy",
     ),
 }
+
+# What a page should say beside any number of a figure.
+NUMBERING = "Numbers of figures are those of the paper as remembered; they have not been checked against the print."
+
+_MAIN = ("resnet56", "resnet50", "gnmt")  # the networks of the paper's body; those of the others are in its appendix
+_OTHERS = ("resnet20", "resnet110")
+_STRUCTURED = (("resnet56", "structured_b"), ("resnet34", "structured_a"))  # in the body
+_VARIANTS = ("structured_a", "structured_b")
+_FLOPS = ("flops", "flops_ratio")
+
+
+def in_paper(family: str, blocks: Sequence[Block]) -> str:
+    """Return where the paper has this figure of these blocks: a number only where it is that figure, or part of it.
+
+    Which plots there are is from the authors' code, vision/plot/gen.py; which of them is which figure, see `NUMBERING`.
+
+    Args:
+        family: Of `FAMILIES`.
+        blocks: The networks that the figure is about.
+    """
+    row = FAMILIES[family]
+    if row.paper.startswith("no figure"):
+        return row.paper
+    places: dict[str, list[str]] = {}
+    for block in blocks:
+        places.setdefault(_in_paper(family, block), []).append(block.heuristic.replace("_", " "))
+    if len(places) == 1:
+        (only,) = places
+        return only if only else f"no figure; of the paper's own networks: {row.paper}"
+    return ", ".join(f"{place or 'no figure'} ({' and '.join(which)})" for place, which in sorted(places.items()))
+
+
+def _in_paper(family: str, block: Block) -> str:
+    """Return "Figure 1" or the like, "appendix", or "" where the paper has no such figure."""
+    network, is_iterative = block.network, block.schedule == "iterative"
+    if block.dataset != dataset_of(network):
+        return ""
+    if block.heuristic in _VARIANTS:
+        is_plotted = network in ("resnet56", "resnet110", "resnet34") and not is_iterative
+        is_main = (network, block.heuristic) in _STRUCTURED
+        number = {"accuracy": "Figure 1", "structured": "Figure 1", "epochs": "Figure 4"}.get(family, "")
+    else:
+        is_plotted = block.heuristic == "global_magnitude" and network in (*_MAIN, *_OTHERS)
+        is_main = network in _MAIN
+        number = {
+            "accuracy": "Figure 2" if is_iterative else "Figure 1",
+            "epochs": "" if is_iterative else "Figure 3",
+            "algorithm": "Figure 5",
+        }.get(family, "")
+    if family in _FLOPS:
+        is_plotted = is_plotted and is_iterative and network != "gnmt"
+    if not is_plotted:
+        return ""
+    return number if is_main and number else "appendix"

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import select
+from . import doubtful, select
 from .accuracy import PAPER_RANGE, spread
 from .blocks import CORE, Block
 from .canvas import (
@@ -36,7 +36,8 @@ def has_flops(block: Block) -> bool:
 def speedup_numbers(scene: Scene) -> pd.DataFrame:
     """Return dense FLOPs / FLOPs at the best retrain epochs (the authors' code, vision/plot, flop_plot)."""
     block = scene.front
-    return select.numbers(block, block.dense_flops / block.flops, select.best_retraining(block), core(scene))
+    rows = select.numbers(block, block.dense_flops / block.flops, select.best_retraining(block), core(scene))
+    return rows.assign(doubtful="")  # that is said of accuracies, which are not drawn
 
 
 def against_fine_tuning_numbers(scene: Scene) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def against_fine_tuning_numbers(scene: Scene) -> pd.DataFrame:
     block = scene.front
     chosen = select.best_retraining(block)
     tuned = select.over_trials(select.picked(block.flops, chosen))[0][block.techniques.index("fine_tune")]
-    return select.numbers(block, tuned[None, :, None, None] / block.flops, chosen, core(scene))
+    return select.numbers(block, tuned[None, :, None, None] / block.flops, chosen, core(scene)).assign(doubtful="")
 
 
 def flops_accuracy_numbers(scene: Scene) -> pd.DataFrame:
@@ -99,14 +100,14 @@ def _drawn(
 ) -> tuple[Figure, list[Axes], list[tuple[str, float, float, str]]]:
     block = scene.front
     told = told_trials(numbers.trials, " whose FLOPs are known; bands: lowest to highest")
-    note = f"{scene.told_training}Lines: {told}. Each technique at its best retrain time by validation."
+    note = f"{scene.told_training}Lines: {told}. {select.words([block])}." + doubtful.told(numbers)
     if "speed-up" in subtitle and "accuracy" not in subtitle:
         note += " Dotted: FLOPs that fall as the weights do."
     figure, axes = page(
         Words(title=scene.heading, subtitle=subtitle, note=note), size, panel_height=_HEIGHTS[size], left=0.75,
         right=label_margin([name(technique) for technique in dict.fromkeys(numbers.technique)]),
     )  # fmt: skip
-    ratio_axis(axes[0], list(x), label)
+    ratio_axis(axes[0], list(x), label, levels=[] if "speed-up" in label else list(x))
     ends = []
     for technique in dict.fromkeys(numbers.technique):
         rows = numbers[numbers.technique == technique]

@@ -11,11 +11,13 @@ import pandas as pd
 
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
+from . import doubtful
 from .blocks import SAFE_ZONE, Block, Cells
 
 # What every figure draws, and its CSV holds.
 COLUMNS = ("network", "heuristic", "schedule", "technique", "density", "retrain_epochs", "value", "low", "high")
-MORE_COLUMNS = ("trials", "search_cost", "dataset", "source", "training", "seed")
+# What some figures need beside it, and their CSV holds only where it tells more.
+MORE_COLUMNS = ("trials", "search_cost", "dataset", "source", "training", "seed", "doubtful")
 Chosen = npt.NDArray[np.intp]  # [technique, density], the place of t; -1 where there is none
 
 
@@ -37,6 +39,46 @@ def best_retraining(block: Block) -> Chosen:
     return np.where(np.isfinite(lowest.max(axis=2)), chosen, -1).astype(np.intp)
 
 
+def words(blocks: Sequence[Block]) -> str:
+    """Return which t `best_retraining` takes in these, as figures tell it: the best of several where there were."""
+    by_source: dict[str, list[Block]] = {}
+    for block in blocks:
+        by_source.setdefault(block.source, []).append(block)
+    first, *others = {_words(group): None for group in by_source.values()}
+    if not others:
+        return first[:1].upper() + first[1:]
+    told = [f"{source} {_few_words(group)}" for source, group in reversed(by_source.items())]
+    return f"Retrain time: {'; '.join(told)}"
+
+
+def _words(blocks: Sequence[Block]) -> str:
+    ran, counts = _ran(blocks)
+    if len(ran) == 1:
+        return f"one retrain time, t = {ran[0]:g}"
+    if counts == {1}:
+        return f"one retrain time for each technique, t = {' or '.join(f'{t:g}' for t in ran)}"
+    return "each technique at its best retrain time by validation" + (", where it has several" if 1 in counts else "")
+
+
+def _few_words(blocks: Sequence[Block]) -> str:
+    ran, counts = _ran(blocks)
+    if counts == {1}:
+        return f"t = {' or '.join(f'{t:g}' for t in ran)}"
+    return "the best by validation" + (", or the only one" if 1 in counts else "")
+
+
+def _ran(blocks: Sequence[Block]) -> tuple[list[float], set[int]]:
+    """Return every t that ran, ascending, and how many there are for a technique."""
+    each = [epochs_of(block, row) for block in blocks for row in range(len(block.techniques))]
+    return sorted({t for ts in each for t in ts}), {len(ts) for ts in each}
+
+
+def epochs_of(block: Block, technique: int) -> list[float]:
+    """Return every t that a technique, by its place, ran for."""
+    there = np.isfinite(block.test[technique]).any(axis=(0, 2))
+    return [t for t, is_there in zip(block.epochs, there, strict=True) if is_there]
+
+
 def fixed_retraining(block: Block) -> Chosen:
     """Return the greatest t, and for techniques that rewind weights the greatest up to 0.9 T.
 
@@ -50,6 +92,19 @@ def fixed_retraining(block: Block) -> Chosen:
         if there.any():
             chosen[row] = np.flatnonzero(there)[-1]
     return chosen
+
+
+def equal_retraining(block: Block, techniques: Sequence[str]) -> Chosen:
+    """Return one t for all of these techniques: the greatest up to 0.9 T that each has; -1 where there is none.
+
+    Beyond 0.9 T rewound weights are those of a network that has hardly learned (the paper's safe zone), so this is the
+    longest retraining at which all techniques are at their own.
+    """
+    rows = [row for row, technique in enumerate(block.techniques) if technique in techniques]
+    there = np.isfinite(block.test[rows]).any(axis=(1, 3)).all(axis=0)  # [t]
+    there &= np.array(block.epochs) <= SAFE_ZONE[1] * block.total_epochs + 1e-9
+    place = int(np.flatnonzero(there)[-1]) if there.any() else -1
+    return np.full((len(block.techniques), len(block.densities)), place, np.intp)
 
 
 def rewinds_weights(technique: str) -> bool:
@@ -73,11 +128,12 @@ def picked(cells: Cells, chosen: Chosen) -> Cells:
 def numbers(block: Block, cells: Cells, chosen: Chosen, techniques: Sequence[str]) -> pd.DataFrame:
     """Return the chosen cells as rows of a figure: median, lowest and highest over trials.
 
-    Rows are ordered by technique, then by falling density. A missing cell is no row.
+    Rows are ordered by technique, then by falling density. A missing cell is no row. `doubtful` has those of the trials
+    whose accuracy is doubtful, as text.
     """
     values = picked(cells, chosen)
     middle, low, high = over_trials(values)
-    cost = block.search_cost
+    cost, doubts = block.search_cost, doubtful.trials_of(block)
     rows = []
     for row, technique in enumerate(block.techniques):
         if technique not in techniques:
@@ -92,7 +148,7 @@ def numbers(block: Block, cells: Cells, chosen: Chosen, techniques: Sequence[str
                     *(middle[row, column], low[row, column], high[row, column]),
                     int((~np.isnan(values[row, column])).sum()),
                     float(cost[row, column, place]),
-                    *(block.dataset, block.source, block.training, block.seed),
+                    *(block.dataset, block.source, block.training, block.seed, doubts[row, column, place]),
                 )
             )
     return pd.DataFrame(rows, columns=[*COLUMNS, *MORE_COLUMNS])

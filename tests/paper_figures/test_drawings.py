@@ -180,4 +180,4 @@ def test_notes_say_what_leaves_the_frame_what_was_not_run_and_whose_points_are_w
     assert "Carets" not in note(alone["accuracy-cifar10-resnet56-one_shot-global_magnitude"])
     assert "ResNet-56)" not in note(alone["accuracy-cifar10-resnet56-iterative-global_magnitude"])
     fixed = alone["fixed-cifar10-resnet56-one_shot-global_magnitude"].subtitle
-    assert fixed == "No search over t: t = 182; 150 where weights are rewound, at most 0.9 T; T = 182"
+    assert fixed == "No search over t: t = 150 for each, T = 182"

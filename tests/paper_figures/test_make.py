@@ -89,7 +89,8 @@ def test_the_list_names_figures_their_number_and_what_they_need_without_tensorfl
     )
     out, _ = run(command=("-c", code))
     assert "accuracy-cifar10-resnet20-iterative-global_magnitude" in out
-    assert "Figure 2; ResNet-20 on CIFAR-10" in out
+    assert "Figure 2; ResNet-56 on CIFAR-10" in out
+    assert "appendix; ResNet-20 on CIFAR-10" in out
     assert "Needs FLOPs of dense and pruned networks" in out
 
 
