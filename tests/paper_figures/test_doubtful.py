@@ -12,6 +12,7 @@ import pytest
 from paper_figures import tables
 from paper_figures.blocks import blocks
 from paper_figures.catalogue import catalogue
+from paper_figures.claims_table import claims_table
 from paper_figures.doubtful import doubtful
 from paper_figures.look import STYLE
 from paper_figures.scene import scenes
@@ -143,3 +144,16 @@ def test_the_best_t_of_a_coarse_grid_is_not_doubtful_where_accuracy_falls_ever_f
         test=0.9 - loss[None, :, :, None] / 100 + noise / 100,
     )  # fmt: skip
     assert not doubtful(small).any()
+
+
+@pytest.mark.slow
+def test_no_verdict_on_the_published_results_hangs_on_what_is_doubtful(found):
+    without = [
+        replace(b, test=np.where(doubtful(b), np.nan, b.test), validation=np.where(doubtful(b), np.nan, b.validation))
+        for b in found
+    ]
+    before, after = claims_table(found), claims_table(without)
+    assert list(before.verdict) == list(after.verdict)
+    (changed,) = np.flatnonzero(before.settled != after.settled)
+    assert tuple(before.loc[changed, ["claim", "network"]]) == ("lr_rewind_matches_weight_rewind", "resnet20")
+    assert after.settled[changed] == "yes"
