@@ -24,6 +24,7 @@ def told(family: str, numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
         return _no_loss(numbers)
     write = _WRITERS.get(family, _change)
     sentences = []
+    several = len({block.network for scene in scenes for block in scene.blocks}) > len(scenes[0].blocks)
     for scene in scenes:
         for block in reversed(scene.blocks):
             rows = numbers[
@@ -32,7 +33,8 @@ def told(family: str, numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
             ]  # fmt: skip
             if len(rows):
                 whose = "Published" if block.source == "published" else "Own"
-                of = pruning_name(block.schedule, block.heuristic)
+                of = f"{network_name(block.network)}, " if several else ""
+                of += pruning_name(block.schedule, block.heuristic)
                 sentences.append(f"{whose}, {of} at {_at_one_place(family, rows, block, write)}.")
     return " ".join(sentences)
 

@@ -192,7 +192,7 @@ def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
             yield Drawing(
                 name=name,
                 family=name,
-                paper=FAMILIES[name].paper,
+                paper=in_paper(name, [scene.front for scene in panels]),
                 title=composite.title,
                 subtitle=composite.subtitle,
                 networks=tuple(dict.fromkeys(scene.front.network for scene in panels)),

@@ -165,7 +165,8 @@ def by_compression(
     more = 0.12 if any(scene.training for scene in scenes) else 0.0  # room for a title's second line
     rows = -(-len(scenes) // columns)
     figure, axes = page(
-        Words(title=title, subtitle=subtitle, note=told), size, rows=rows, columns=columns, panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.25,
+        Words(title=title, subtitle=subtitle, note=told), size, rows=rows, columns=columns,
+        panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.25,
         row_gap=0.45 + more, head=legend_height(drawn, size, behind=behind) + 0.16 + more,
     )  # fmt: skip
     for panel in axes[len(scenes) :]:

@@ -134,6 +134,9 @@ def in_paper(family: str, blocks: Sequence[Block]) -> str:
     row = FAMILIES[family]
     if row.paper.startswith("no figure"):
         return row.paper
+    if family.startswith("figure"):  # of which some panels are the paper's
+        is_theirs = any(block.dataset == dataset_of(block.network) for block in blocks)
+        return row.paper if is_theirs else f"no figure; of the paper's own networks: {row.paper}"
     places: dict[str, list[str]] = {}
     for block in blocks:
         places.setdefault(_in_paper(family, block), []).append(block.heuristic.replace("_", " "))

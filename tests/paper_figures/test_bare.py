@@ -36,7 +36,7 @@ def test_a_bare_figure_has_its_axes_and_labels_and_its_words_stand_beside_it(dra
     assert not list((tmp_path / "whole").glob("*.txt"))
     assert drawing.title in whole
     assert drawing.title not in bare
-    assert {"compression ratio", "change of test accuracy [pp]", "learning rate rewinding", "5x"} <= set(bare)
+    assert {"compression ratio", "change of test accuracy [pp]", "learning rate rewinding", "5.96x"} <= set(bare)
     tall, short = (imread(tmp_path / folder / f"{drawing.name}.png").shape for folder in ("whole", "bare"))
     assert short[1] == tall[1]  # the text width
     assert 0.6 * tall[0] < short[0] < 0.85 * tall[0]
