@@ -158,7 +158,13 @@ def epochs_axis(axes: Axes, scene: Scene, size: Size, share: bool, others: Seque
     # Ticks stand on t that ran, those nearest to even steps; of sources with t of their own, on the front's.
     front = [t * (100 / scene.front.total_epochs if share else 1.0) for t in scene.front.epochs]
     even = np.linspace(front[0], front[-1], _TICKS[size])
-    ticks = sorted({min(front, key=lambda t: abs(t - tick)) for tick in even})
+    inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
+    least = 0.23 * (axes.get_xlim()[1] - axes.get_xlim()[0]) / inches
+    ticks = [front[0]]
+    for tick in sorted({min(front, key=lambda t: abs(t - tick)) for tick in even} - {front[0], front[-1]}):
+        if tick - ticks[-1] >= least and front[-1] - tick >= least:
+            ticks.append(tick)
+    ticks += [front[-1]] if front[-1] > front[0] else []
     axes.set_xticks(ticks, [f"{tick:.3g}" if ts[-1] < 1000 else f"{tick:.0f}" for tick in ticks])
 
 

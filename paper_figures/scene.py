@@ -62,6 +62,11 @@ class Scene:
         return f"{network_name(self.front.network)} on {dataset_name(self.front.dataset)}{self._training_in_brackets}"
 
     @property
+    def plain_subject(self) -> str:
+        """Network and dataset, without the training."""
+        return self.subject.replace(self._training_in_brackets, "")
+
+    @property
     def told_training(self) -> str:
         """A sentence for the note, with a space behind it; "" where there is nothing to tell apart."""
         return f"{self.training[:1].upper()}{self.training[1:]}. " if self.training else ""

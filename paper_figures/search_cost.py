@@ -85,7 +85,7 @@ def search_cost_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle:
     note += scenes[0].note(numbers, densities=wanted) + left_frame(numbers, limits) + doubtful.told(numbers)
     heuristic = pruning_name("", block.heuristic).removeprefix(", ")
     figure, axes = page(
-        Words(title=f"{scenes[0].subject}, {heuristic} pruning: search cost", subtitle=subtitle, note=note), size,
+        Words(title=f"{scenes[0].plain_subject}, {heuristic} pruning: search cost", subtitle=subtitle, note=note), size,
         columns=len(wanted), panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.24,
         head=legend_height(drawn, size, behind=scenes[0].is_laid_over) + 0.16,
     )  # fmt: skip
