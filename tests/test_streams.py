@@ -65,3 +65,19 @@ def test_a_pipe_that_nobody_reads_hides_no_other_status(status, expected):
     done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize("closed", [{0}, {1}, {0, 1}, {0, 1, 2}])
+def test_streams_that_were_closed_are_filled_and_no_file_that_is_opened_gets_their_numbers(closed, tmp_path):
+    script = (
+        "import os, sys\nfrom tf_lottery.streams import outlive_streams\noutlive_streams()\n"
+        f"file = open({str(tmp_path / 'file')!r}, 'w')\nprint('lost')\n"
+        "numbers = [os.path.samestat(os.fstat(number), os.stat(os.devnull)) for number in range(3)]\n"
+        "print(file.fileno(), numbers, all(map(os.get_inheritable, range(3))), file=file)"
+    )
+    shell = " ".join(f"{number}>&-" for number in closed)
+    command = ["sh", "-c", f'exec "$0" -c "$1" {shell}', sys.executable, script]
+    subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, check=True)
+    number, rest = (tmp_path / "file").read_text().split(" ", 1)
+    assert int(number) > 2
+    assert rest == f"{[place in closed for place in range(3)]} True\n"

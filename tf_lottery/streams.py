@@ -64,10 +64,7 @@ def _fill(number: int) -> None:
     try:
         os.fstat(number)
     except OSError:
-        null = os.open(os.devnull, os.O_RDONLY)
-        if null != number:
-            os.dup2(null, number)
-            os.close(null)
+        os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one, for those below are open
         os.set_inheritable(number, True)
 
 

@@ -111,6 +111,25 @@ def test_pickles_whose_columns_lie_behind_one_another_or_rows_are_read(frame, tm
     same(read_pickle(tmp_path / "old.pkl"), frame)
 
 
+def test_an_array_whose_axes_were_exchanged_is_read_as_numpy_reads_it(tmp_path):
+    values = np.array([[1.5, 2.5], [3.5, 4.5], [5.5, 6.5]])  # as it lies in memory; its columns are those of the table
+    array = Call(
+        Global("numpy.core.numeric", "_frombuffer"),
+        (values.tobytes(), Call(Global("numpy", "dtype"), ("f8",)), values.shape, "K", (1, 0)),
+    )
+    axes = [index("Index", data=np.array(["a", "b"], object)), index("RangeIndex", start=0, stop=3, step=1)]
+    blocks = [{"values": array, "mgr_locs": np.array([0, 1])}]
+    inner = Call(
+        Global("pandas.core.internals", "BlockManager"),
+        (),
+        (axes, [], [], {"0.14.1": {"axes": axes, "blocks": blocks}}),
+    )
+    with (tmp_path / "table.pkl").open("wb") as file:
+        OldPickler(file, 4).dump(Call(Global("pandas.core.frame", "DataFrame"), (), {"_data": inner}))
+    read = read_pickle(tmp_path / "table.pkl")
+    assert {name: read[name].tolist() for name in read} == {"a": [1.5, 3.5, 5.5], "b": [2.5, 4.5, 6.5]}
+
+
 class NumberedPickler(OldPickler):
     """Remembers each object under a number that it writes, as other picklers than Python's may in any protocol."""
 

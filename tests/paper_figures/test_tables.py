@@ -207,3 +207,13 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(ValueError, match="holds no table"):
         tables.published(tmp_path / "folder")
+
+
+def test_results_belong_to_the_store_they_lie_in_and_else_to_none(small, tmp_path):
+    for folder in ("run", "alone"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "results.csv").write_text(results.to_csv(small[small.technique != "novel"]))
+    (tmp_path / "run/stages").mkdir()
+    for folder, store in (("run", str(tmp_path / "run")), ("alone", "")):
+        table, _ = tables.own([str(tmp_path / folder / "results.csv")])
+        assert set(table.store) == {store}

@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,3 +60,10 @@ def test_random_is_another_draw_for_another_seed_only():
 def test_an_unknown_heuristic_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'global_magnitude'"):
         prune(None, 0.5, heuristic="global_magnitud")
+
+
+@pytest.mark.parametrize("name", HEURISTICS)
+def test_a_heuristic_is_a_value_that_nobody_changes(name):
+    """The rows are shared by all who ask for them by name."""
+    with pytest.raises(FrozenInstanceError):
+        HEURISTICS[name].meaning = "another"

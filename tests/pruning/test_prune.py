@@ -41,6 +41,16 @@ def test_weights_masks_slots_and_report_agree(model, heuristic):
     assert f"density {report.density:.4f}" in str(report)
 
 
+def test_weights_that_go_at_random_are_those_of_seed_0_unless_another_is_given(model):
+    def masks(**seed):
+        other = tl.prunable(model)
+        tl.prune(other, 0.5, heuristic="random", **seed)
+        return np.concatenate([mask.numpy().ravel() for _, _, mask in prunable_kernels(other)])
+
+    assert np.array_equal(masks(), masks(seed=0))
+    assert not np.array_equal(masks(), masks(seed=1))
+
+
 def test_pruned_weights_never_come_back_and_a_higher_density_is_refused(model):
     before = None
     for density in (0.8, 0.64, 0.512, 0.1):

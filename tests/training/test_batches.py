@@ -31,3 +31,12 @@ def test_crops_and_flips_are_what_slices_of_the_padded_image_are(compiled):
     for image, (_, top, left, flip), got in zip(padded, rows, ours, strict=True):
         expected = image[top : top + 32, left : left + 32]
         assert np.array_equal(got, expected[:, ::-1] if flip else expected)
+
+
+def test_images_that_are_no_squares_are_cropped_to_their_own_size():
+    images = IMAGES[:2, :20]  # lower than wide
+    padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+    rows = np.array([[0, 4, 4, 0], [1, 8, 0, 1]], np.int32)
+    ours = batches.crop_and_flip(tf.constant(padded), tf.constant(rows)).numpy()
+    assert np.array_equal(ours[0], images[0])
+    assert np.array_equal(ours[1], padded[1, 8:28, 0:32][:, ::-1])

@@ -7,6 +7,7 @@ import resource
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tf_lottery.lazy_tf import tf
@@ -50,6 +51,13 @@ def test_a_full_disk_is_the_systems_error_and_names_the_file(tmp_path):
     assert (met.value.errno, met.value.filename) == (errno.EFBIG, str(path))
     with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none/events"):
         TensorBoardLog(tmp_path / "none")
+
+
+def test_a_file_begins_with_the_version_of_its_format(tmp_path):
+    TensorBoardLog(tmp_path).close()
+    (path,) = tmp_path.iterdir()
+    first = next(iter(tf.data.TFRecordDataset(str(path)))).numpy()
+    assert event_pb2.Event.FromString(first).file_version == "brain.Event:2"
 
 
 def test_scalars_masks_histograms_and_hparams_are_read_back(tmp_path, read):
