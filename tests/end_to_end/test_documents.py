@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import textwrap
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from paper_figures.blocks import blocks
 from paper_figures.catalogue import catalogue
 from paper_figures.families import FAMILIES
 from paper_figures.scene import scenes
+from tf_lottery import results
 from tf_lottery.results import COLUMNS
 
 
@@ -50,6 +52,19 @@ def test_every_flag_in_the_documents_is_one(tools, documents):
         for line in text.splitlines():
             if "tensorboard" not in line and "pip" not in line:
                 assert set(re.findall(r"(?<![\w-])--(\w+)", line)) <= known, f"{path.name}: {line}"
+
+
+def test_the_quickstarts_table_is_that_of_its_results_and_says_what_its_flagfile_promises(tools):
+    ours = results.read(tools.root / "docs/results/quickstart.csv")
+    shown = textwrap.indent(results.summary(ours).to_string(index=False), "    ")
+    assert shown in (tools.root / "docs/results/README.md").read_text()
+    dense = 100 * ours[ours.technique == "dense"].test_accuracy.mean()
+    lost = {
+        name: f"{dense - 100 * rows.test_accuracy.median():.1f}"
+        for name, rows in ours[ours.density == 0.02].groupby("technique")
+    }
+    assert lost == {"fine_tune": "5.8", "lr_rewind": "1.6", "weight_rewind": "1.6"}
+    assert "fine-tuning loses 5.8 points, rewinding 1.6" in (tools.root / "flags/quickstart.flags").read_text()
 
 
 @pytest.fixture(scope="session")
