@@ -1,6 +1,8 @@
 """What the documents say exists, and the flagfiles plan what they say."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -80,6 +82,16 @@ def test_every_flagfile_opens_with_what_it_is_and_plans_its_stages(dry_runs):
         assert file.read_text().startswith("# ")
         stages, epochs = re.search(r"(\d+) stages, 0 done; (\d+) epochs", out).groups()
         assert f"{stages} stages, {int(epochs):,} epochs" in file.read_text()
+
+
+def test_the_page_of_flags_is_what_the_flags_say(tools, tmp_path):
+    for name in ("flags_page.py", "flags.md"):
+        shutil.copy(tools.root / "docs" / name, tmp_path)
+    now = (tmp_path / "flags.md").read_text()
+    (tmp_path / "flags.md").unlink()
+    environment = os.environ | {"PYTHONPATH": str(tools.root)}
+    subprocess.run([sys.executable, tmp_path / "flags_page.py"], env=environment, check=True)
+    assert (tmp_path / "flags.md").read_text() == now, "docs/flags.md is not current: make pages"
 
 
 @pytest.mark.parametrize("size", ["digits", "paper"])
