@@ -1,6 +1,7 @@
 """What TensorBoard reads of the summary, beside loops over the table and what a second, or a killed, command leaves."""
 
 import csv
+import re
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from tensorboard.plugins.hparams import metadata
 from tf_lottery import results
 from tf_lottery.command import event_files
 from tf_lottery.command.hparam_columns import columns, declare_columns
+from tf_lottery.command.tensorboard_commands import RUNS_AT_ONCE, run_filter, seen_at_once
 from tf_lottery.command.tensorboard_summary import summary_runs, write_summary
 
 PUBLISHED = Path(__file__).parents[2] / "docs/results/fashion_mnist_lenet.csv"
@@ -142,3 +144,20 @@ def test_hparams_has_the_columns_in_which_pruned_networks_differ(tmp_path):
     (event,) = (event for event in EventFileLoader(str(path)).Load() if event.summary.value)
     told = metadata.parse_experiment_plugin_data(event.summary.value[0].metadata.plugin_data.content)
     assert [(info.name, info.type) for info in told.hparam_infos] == [("density", 3), ("technique", 1)]  # number, text
+
+
+def test_the_filter_leaves_as_many_networks_as_tensorboard_selects_of_them():
+    every = results.read(PUBLISHED)
+    iterative = every[every.schedule != "one_shot"]
+    for own in (every, iterative, iterative.head(60)):
+        left = [stage for stage in own.stage if re.search(run_filter(own), stage.split("/", 2)[2])]
+        assert 1 < len(left) <= RUNS_AT_ONCE
+    assert run_filter(iterative.head(RUNS_AT_ONCE)) == ""
+
+
+def test_of_a_store_with_too_many_runs_those_of_the_network_are_shown(tmp_path):
+    dense = [row(network=f"resnet8_x{width}") for width in range(RUNS_AT_ONCE + 1)]
+    runs = write_summary(store(*dense), [], tmp_path)
+    assert seen_at_once(tmp_path, runs, ("digits", "resnet8_x3")) == tmp_path / "resnet8_x3"
+    assert (tmp_path / "resnet8_x3/dense").is_dir()
+    assert seen_at_once(tmp_path, runs[1:], ("digits", "resnet8_x3")) == tmp_path
