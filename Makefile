@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup check test test-all demo figures docs dist
+.PHONY: setup check test test-all demo figures pages docs dist
 
 setup:  ## a virtual environment with all that the other targets need
 	$(PYTHON) -m venv .venv
@@ -21,12 +21,16 @@ test:  ## what is quick
 test-all:  ## all tests
 	$(BIN)/python -m pytest
 
-demo:  ## digits: train, prune, retrain with three techniques, a table and a figure
+demo:  ## digits: train, prune, retrain with three techniques, a table and a figure; a minute
 	$(BIN)/python run_experiment.py --flagfile=flags/quickstart.flags
 
 RESULTS ?= runs/results.csv
 figures:  ## the paper's figures, with one's own results over them where there are any: make figures RESULTS=FILE
 	$(BIN)/python -m paper_figures $(if $(wildcard $(RESULTS)),--results=$(RESULTS)) --output_dir=figures
+
+pages:  ## docs/flags.md from the flags, and the drawing of the learning rates from the techniques
+	$(BIN)/python docs/flags_page.py
+	$(BIN)/python docs/learning_rates.py
 
 docs:  ## the site of docs/, into site/; any broken link or page without a place fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

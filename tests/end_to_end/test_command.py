@@ -1,10 +1,14 @@
 """What a user types and sees."""
 
+import json
 import re
+import shutil
 import time
 
 import pandas as pd
 import pytest
+
+from tf_lottery.experiments.store import Store
 
 REQUIRED = (
     "network,dataset,heuristic,schedule,technique,density,retrain_epochs,trial,test_accuracy,validation_accuracy,"
@@ -66,7 +70,14 @@ def test_a_run_prints_a_table_and_where_everything_is(whole, tools):
     ):
         assert words in out
     assert "out/results.csv" in out
-    assert "--logdir out/stages/digits/lenet_300_100_x0.1" in out
+    summary, detail = re.findall(r"--logdir (\S+)", out)
+    assert (summary, detail) == ("out/tensorboard", "out/stages/digits/lenet_300_100_x0.1")
+    assert {path.name for path in (output / "tensorboard").iterdir()} == {
+        "dense",
+        "figures",
+        "weight_rewind-iterative",
+        "lr_rewind-iterative",
+    }
     table = pd.read_csv(output / "results.csv")
     assert ",".join(table.columns).startswith(REQUIRED)
     assert len(table) == tools.stages
@@ -90,6 +101,29 @@ def test_the_second_run_trains_nothing_and_prints_the_same(whole, tools):
     assert tools.bytes_of(output) == before
     listed, _ = runner(*tools.small, "--output_dir=out", "--dry_run", tensorflow=False)
     assert f"{tools.stages} stages, {tools.stages} done; 0 epochs to train" in listed
+
+
+def test_a_lost_summary_is_written_again_and_has_what_another_command_did_meanwhile(whole, tools, tmp_path):
+    output, out, _ = whole
+    shutil.copytree(output, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/tensorboard")
+    (tmp_path / "out/results.csv").unlink()
+    (dense,) = (tmp_path / "out/stages/digits/lenet_300_100_x0.1/trial_1").glob("dense-*")
+    told = json.loads((dense / "result.json").read_text())
+    other = f"digits/resnet8/trial_1/{dense.name}"
+    with Store(tmp_path / "out").claim("tensorboard"):  # as while another command writes its own
+        process = tools.Runner(tmp_path).start(*tools.small, "--output_dir=out", tensorflow=False)
+        tools.wait_until((tmp_path / "out/results.csv").exists, process)
+        (tmp_path / "out/stages" / other).mkdir(parents=True)
+        (tmp_path / "out/stages" / other / "result.json").write_text(
+            json.dumps(told | {"network": "resnet8", "stage": other})
+        )
+    assert process.communicate(timeout=60)[0] == out
+    names = {
+        path.parent.relative_to(tmp_path / "out/tensorboard") for path in tmp_path.rglob("tensorboard/**/*.summary")
+    }
+    techniques = ("dense", "lr_rewind-iterative", "weight_rewind-iterative")
+    assert set(map(str, names)) == {"resnet8/dense", *(f"lenet_300_100_x0.1/{name}" for name in techniques)}
 
 
 def test_streamed_examples_give_the_same_bytes(run, whole, tools):

@@ -1,8 +1,11 @@
 """What the documents say exists, and the flagfiles plan what they say."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from paper_figures.blocks import blocks
 from paper_figures.catalogue import catalogue
 from paper_figures.families import FAMILIES
 from paper_figures.scene import scenes
+from tf_lottery import results
 from tf_lottery.results import COLUMNS
 
 
@@ -52,6 +56,19 @@ def test_every_flag_in_the_documents_is_one(tools, documents):
                 assert set(re.findall(r"(?<![\w-])--(\w+)", line)) <= known, f"{path.name}: {line}"
 
 
+def test_the_quickstarts_table_is_that_of_its_results_and_says_what_its_flagfile_promises(tools):
+    ours = results.read(tools.root / "docs/results/quickstart.csv")
+    shown = textwrap.indent(results.summary(ours).to_string(index=False), "    ")
+    assert shown in (tools.root / "docs/results/README.md").read_text()
+    dense = 100 * ours[ours.technique == "dense"].test_accuracy.mean()
+    lost = {
+        name: f"{dense - 100 * rows.test_accuracy.median():.1f}"
+        for name, rows in ours[ours.density == 0.02].groupby("technique")
+    }
+    assert lost == {"fine_tune": "5.8", "lr_rewind": "1.6", "weight_rewind": "1.6"}
+    assert "fine-tuning loses 5.8 points, rewinding 1.6" in (tools.root / "flags/quickstart.flags").read_text()
+
+
 @pytest.fixture(scope="session")
 def dry_runs(tmp_path_factory, tools):
     run = tools.Runner(tmp_path_factory.mktemp("dry_runs"))
@@ -65,6 +82,16 @@ def test_every_flagfile_opens_with_what_it_is_and_plans_its_stages(dry_runs):
         assert file.read_text().startswith("# ")
         stages, epochs = re.search(r"(\d+) stages, 0 done; (\d+) epochs", out).groups()
         assert f"{stages} stages, {int(epochs):,} epochs" in file.read_text()
+
+
+def test_the_page_of_flags_is_what_the_flags_say(tools, tmp_path):
+    for name in ("flags_page.py", "flags.md"):
+        shutil.copy(tools.root / "docs" / name, tmp_path)
+    now = (tmp_path / "flags.md").read_text()
+    (tmp_path / "flags.md").unlink()
+    environment = os.environ | {"PYTHONPATH": str(tools.root)}
+    subprocess.run([sys.executable, tmp_path / "flags_page.py"], env=environment, check=True)
+    assert (tmp_path / "flags.md").read_text() == now, "docs/flags.md is not current: make pages"
 
 
 @pytest.mark.parametrize("size", ["digits", "paper"])

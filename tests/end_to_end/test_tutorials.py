@@ -1,5 +1,6 @@
-"""The tutorials of docs/ are run as they stand, as after `pip install`, and print what they say."""
+"""The tutorials and the notebook of docs/ are run as they stand, as after `pip install`, and print what they say."""
 
+import base64
 import json
 import os
 import re
@@ -25,6 +26,7 @@ for language, code in json.load(sys.stdin):
         printed.append(out.getvalue())
 json.dump(printed, open("printed.json", "w"))
 """
+THOUSANDS = re.compile(r"\b\d+,[\d,]+\b")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
 
@@ -44,10 +46,16 @@ def installed(tmp_path_factory):
 
 def run(page, installed):
     """Run the page; return what its blocks printed where the page shows that, and what it shows."""
-    folder, environment = installed
     text = (ROOT / "docs/tutorials" / page).read_text()
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    code = [(language, block) for language, block in blocks if language != "text"]
+    after = list(pairs(blocks, iter(run_blocks([block for block in blocks if block[0] != "text"], installed))))
+    assert after
+    return after
+
+
+def run_blocks(code, installed):
+    """Run pairs of language and code in one interpreter; return what each printed."""
+    folder, environment = installed
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         cwd=folder,
@@ -58,10 +66,7 @@ def run(page, installed):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    printed = iter(json.loads((folder / "printed.json").read_text()))
-    after = list(pairs(blocks, printed))
-    assert after
-    return after
+    return json.loads((folder / "printed.json").read_text())
 
 
 def pairs(blocks, printed):
@@ -71,6 +76,10 @@ def pairs(blocks, printed):
             yield last, block
         else:
             last = next(printed)
+
+
+def words(text):
+    return " ".join(THOUSANDS.sub("", text).split())
 
 
 def assert_alike(printed, shown):
@@ -84,6 +93,22 @@ def test_the_tutorial_on_ones_own_model_prints_what_it_says(installed):
     for printed, shown in run("own_model.md", installed):
         assert_alike(printed, shown)
     assert (installed[0] / "small.keras").is_file()
+
+
+def test_the_notebook_prints_what_it_keeps_and_is_small(installed):
+    notebook = ROOT / "docs/tutorial.ipynb"
+    assert notebook.stat().st_size < 200_000
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    printed = run_blocks([("python", "".join(cell["source"])) for cell in cells], installed)
+    kept = ["".join(line for out in cell["outputs"] for line in out.get("text", [])) for cell in cells]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    for one, other in zip(printed, kept, strict=True):
+        # Thousands have commas, and are of files, whose sizes the last digits of weights change.
+        counts = [[int(number.replace(",", "")) for number in THOUSANDS.findall(text)] for text in (one, other)]
+        assert counts[0] == pytest.approx(counts[1], rel=0.1)
+        assert_alike(words(one), words(other))
+    pictures = [out["data"]["image/png"] for cell in cells for out in cell["outputs"] if "data" in out]
+    assert [base64.b64decode(picture)[:4] for picture in pictures] == [b"\x89PNG"]
 
 
 def test_the_tutorials_on_the_store_and_its_figures_print_what_they_say(installed):

@@ -11,7 +11,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tf_lottery.lazy_tf import tf
-from tf_lottery.training.tensorboard_log import TensorBoardLog, declare_hparams
+from tf_lottery.training.tensorboard_log import TensorBoardLog
 
 ROW = {"step": 7, "learning_rate": 0.1, "loss": 2, "accuracy": 0.5, "validation_loss": 3.0, "validation_accuracy": 0.25}
 
@@ -100,9 +100,3 @@ def test_a_log_begun_anew_replaces_the_old_one(tmp_path, read):
         log.epoch(ROW)
         log.close()
     assert len(read().Tensors("loss/train")) == 1
-
-
-def test_columns_are_declared_once(tmp_path):
-    for _ in range(2):
-        declare_hparams(tmp_path, {"density": 0.5}, {"test_accuracy": "test accuracy"})
-    assert len(list(tmp_path.iterdir())) == 1

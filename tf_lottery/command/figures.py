@@ -13,9 +13,7 @@ _clone = Path(__file__).resolve().parents[2]
 # would mix two.
 if TYPE_CHECKING or (_beside and _beside.origin and Path(_beside.origin).resolve().parents[1] == _clone):
     from paper_figures.save import save_figures
-    from paper_figures.tensorboard import log_figures
 else:
     from tf_lottery.paper_figures.save import save_figures
-    from tf_lottery.paper_figures.tensorboard import log_figures
 
-__all__ = ["log_figures", "save_figures"]
+__all__ = ["save_figures"]

@@ -84,7 +84,7 @@ _KINDS = {"bool": "expected true or false.", "int": "expected a whole number.", 
 _TITLE = (
     'Train, prune, retrain and compare: "Comparing Rewinding and Fine-tuning in Neural Network Pruning" (ICLR 2020).'
 )
-_SECTIONS = {
+SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
     "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "precision"),
     "where": ("output_dir", "data_dir", "download"),
@@ -111,6 +111,13 @@ def parse(argv: Sequence[str]) -> list[str]:
     return rest
 
 
+def shown_default(name: str) -> str:
+    """Return a flag's default as it is typed, "" if it has none."""
+    default = FLAGS[name].default
+    shown = ",".join(default) if isinstance(default, list) else default
+    return "" if shown is None or shown is False else str(shown)
+
+
 def complain(message: object, *, status: int) -> int:
     """Say on stderr what is wrong, and return the exit status."""
     print(f"{command_names.program()}: {message}", file=sys.stderr)
@@ -128,14 +135,12 @@ def _told(error: flags.Error) -> str:
 
 def _help() -> str:
     lines = [_TITLE, "", f"{command_names.experiment()} --strategy=weight_rewind", ""]
-    for section, names in _SECTIONS.items():
+    for section, names in SECTIONS.items():
         lines.append(section)
         for name in names:
-            flag = FLAGS[name]
-            value = flag.value if isinstance(flag.value, list) else flag.default
-            default = ",".join(value) if isinstance(value, list) else value
-            end = f" [{default}]" if default not in (None, False, "") else ""
-            text = textwrap.fill(f"{flag.help}{end}", 104, initial_indent=" " * 24, subsequent_indent=" " * 24)
+            default = shown_default(name)
+            end = f" [{default}]" if default else ""
+            text = textwrap.fill(f"{FLAGS[name].help}{end}", 104, initial_indent=" " * 24, subsequent_indent=" " * 24)
             lines.append(f"  --{name:20}{text.lstrip()}")
         lines.append("")
     lines.append(

@@ -23,7 +23,7 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 
 
 def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: Store, root: Path) -> int:
-    """Print the table and where everything is, write results.csv and figures, and return the exit status."""
+    """Print the table and where everything is, write it for figures and TensorBoard too; return the exit status."""
     from tf_lottery import results as tables  # imports pandas: half a second
 
     everything = store.results(results)
@@ -33,19 +33,16 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
         print(tables.summary(ours).to_string(index=False), flush=True)
     every = tables.table(everything)
     write_text(root / "results.csv", tables.to_csv(every))
-    # These import Matplotlib: another half, after the table stands there.
-    from tf_lottery.command.figures import log_figures, save_figures
+    # This imports Matplotlib: another half, after the table stands there.
+    from tf_lottery.command.figures import save_figures
+    from tf_lottery.command.tensorboard_commands import show_in_tensorboard
 
     figures = save_figures(ours, root / "figures", among=every) if (ours.technique != "dense").any() else []
-    logs = {store.log_folder(stage.spec.dense.dataset, stage.spec.dense.network) for stage in stages}
-    if figures:
-        log_figures(figures, next(iter(logs)) if len(logs) == 1 else store.stages)
-    tensorboard = Path(sys.executable).parent / "tensorboard"
-    command = tensorboard if tensorboard.exists() else f"{sys.executable} -m tensorboard.main"
     print(f"\nresults      {root / 'results.csv'}")
     for figure in figures:
         print(f"figure       {figure} (and .svg, .csv)")
-    print(f"TensorBoard  {command} --logdir {logs.pop() if len(logs) == 1 else store.stages}")
+    logs = store.log_folder(stages[0].spec.dense.dataset, stages[0].spec.dense.network)
+    print("\n".join(show_in_tensorboard(store, everything, figures, logs)))
     if differ := differences(result.get("environment_record", {}) for result in results.values()):
         print(
             "\nThe rows were made in several environments (column environment; each stage's result.json says which): "

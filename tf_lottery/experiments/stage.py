@@ -34,7 +34,7 @@ from tf_lottery.rewinding.schedules import Rates, Staircase
 from tf_lottery.rewinding.techniques import TECHNIQUES
 from tf_lottery.training.engine import DivergedError, Engine
 from tf_lottery.training.randomness import Draws
-from tf_lottery.training.tensorboard_log import TensorBoardLog, declare_hparams
+from tf_lottery.training.tensorboard_log import TensorBoardLog
 
 Report = Callable[[Stage, Mapping[str, float], float], None]  # stage, the epoch's metrics, images per second
 
@@ -125,11 +125,6 @@ class StageRunner:
             engine.train(rates=rates, ends=ends, from_step=going.step, draws=draws, callbacks=[points, epochs])
             result = measure(spec, engine, asked=asked, environment=environment) | {"steps": len(rates)}
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
-            declare_hparams(
-                self._store.log_folder(spec.dense.dataset, spec.dense.network),
-                hparams(spec),
-                {"test_accuracy": "test accuracy", "validation_accuracy": "validation accuracy"},
-            )
             name = "/".join(spec.name.split("/")[2:])
             log.result(hparams(spec), accuracies, step=len(rates), trial_id=name)
         checkpoint.write(folder / "final.safetensors", engine.state(), {"stage": stage.name, "step": len(rates)})

@@ -6,6 +6,7 @@
 <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
 <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it
 <root>/locks/<name>.json                  which process that is, where and since when
+<root>/locks/tensorboard.lock             held by the process that writes <root>/tensorboard/, the summary of all stages
 
 A copy of a store may be cut, or hold folders twice under other names: what is no stage, whole and in its place, is left
 out of the table, and set aside where a stage is to be.

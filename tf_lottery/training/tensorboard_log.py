@@ -67,27 +67,6 @@ class TensorBoardLog:
         self._file.close()
 
 
-def declare_hparams(folder: Path, flags: Mapping[str, Any], metrics: Mapping[str, str]) -> None:
-    """Declare the HParams tab's columns once, in the folder that TensorBoard is started on.
-
-    Args:
-        folder: TensorBoard's log folder.
-        flags: Name to an example of its type.
-        metrics: Name to what people read.
-    """
-    from tensorboard.plugins.hparams import api as hparams  # imports TensorFlow
-
-    if list(folder.glob("events.out.tfevents.*")):
-        return
-    columns = hparams.hparams_config_pb(
-        hparams=[hparams.HParam(name) for name in flags],
-        metrics=[hparams.Metric(f"result/{name}", display_name=shown) for name, shown in metrics.items()],
-    )
-    file = _EventFile(folder)
-    file.write([columns], step=0)
-    file.close()
-
-
 class _EventFile:
     """A file of events as TensorBoard finds and reads them: TFRecords of `Event` messages."""
 
