@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup check test test-all demo figures pages docs dist
+.PHONY: setup check test test-all demo figures pages gallery docs dist
 
 setup:  ## a virtual environment with all that the other targets need
 	$(PYTHON) -m venv .venv
@@ -29,8 +29,15 @@ figures:  ## the paper's figures, with one's own results over them where there a
 	$(BIN)/python -m paper_figures $(if $(wildcard $(RESULTS)),--results=$(RESULTS)) --output_dir=figures
 
 pages:  ## docs/flags.md from the flags, and the drawing of the learning rates from the techniques
-	$(BIN)/python docs/flags_page.py
-	$(BIN)/python docs/learning_rates.py
+	PYTHONPATH=. $(BIN)/python docs/flags_page.py
+	PYTHONPATH=. $(BIN)/python docs/learning_rates.py
+
+GALLERY := figure1 figure2 figure3 figure5 controls-cifar10-resnet20-one_shot-global_magnitude \
+	gain-imagenet-resnet50-one_shot-global_magnitude flops_accuracy-cifar10-resnet56-iterative-global_magnitude \
+	search_cost-cifar10-resnet20-global_magnitude structured-cifar10-resnet56 no_loss
+gallery:  ## the pictures of docs/gallery.md
+	$(BIN)/python -m paper_figures $(GALLERY) --formats=png --output_dir=figures/gallery
+	cp figures/gallery/*.png docs/gallery/
 
 docs:  ## the site of docs/, into site/; any broken link or page without a place fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
