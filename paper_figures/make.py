@@ -28,6 +28,8 @@ from . import tables
 from .blocks import Block, blocks, left_out
 from .catalogue import Drawing, catalogue, chosen
 from .claims_table import as_text, claims_table
+from .compare import as_text as compared
+from .compare import compare_table
 from .families import FAMILIES
 from .missing import gaps
 from .page import write_page
@@ -42,7 +44,10 @@ _WHAT_TO_DO = {
     errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
     errno.EFBIG: "A file size limit was reached (ulimit -f): raise it and run the same command again.",
 }
-_FLAGS = ("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--list", "--version", "--help")
+_FLAGS = (
+    *("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--compare", "--list"),
+    *("--version", "--help"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,14 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(flags: argparse.Namespace) -> int:
     formats = _formats(flags.formats)
-    published, own = pd.DataFrame(), pd.DataFrame()
-    notes: list[str] = []
-    if flags.only != "own":
-        published, notes = tables.published(expanded(flags.published) if flags.published else None)
-    patterns = [pattern for group in flags.results or () for pattern in group]
-    if patterns and flags.only != "published":
-        own, more = tables.own(patterns)
-        notes += more
+    if flags.compare and (flags.names or flags.only or flags.over or flags.list or not flags.results):
+        raise ValueError(
+            "--compare sets own results beside the published ones. Expected --results=FILE with it, and no figures, "
+            "--only, --over or --list."
+        )
+    published, own, notes = _read(flags)
+    if flags.compare:
+        return _compare(compare_table(published, own), notes, expanded(flags.output_dir))
     table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
     if not len(table):
         raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
@@ -103,6 +108,35 @@ def _run(flags: argparse.Namespace) -> int:
     return _make(wanted, found, expanded(flags.output_dir), formats)
 
 
+def _read(flags: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return published results, own ones, and notes on what was left out."""
+    published, own = pd.DataFrame(), pd.DataFrame()
+    notes: list[str] = []
+    if flags.only != "own":
+        published, notes = tables.published(expanded(flags.published) if flags.published else None)
+    patterns = [pattern for group in flags.results or () for pattern in group]
+    if patterns and flags.only != "published":
+        own, more = tables.own(patterns)
+        notes += more
+    return published, own, notes
+
+
+def _compare(table: pd.DataFrame, notes: Sequence[str], folder: Path) -> int:
+    """Print what is published beside what is one's own, and write it as CSV."""
+    for note in notes:
+        print(f"paper_figures: {note}", file=sys.stderr)
+    text = compared(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(table, folder / "compare.csv")
+    print(f"{text}\n\ncompared {folder / 'compare.csv'}")
+    return 0
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with whole(path) as beside:
+        table.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")
+
+
 def _formats(text: str) -> tuple[str, ...]:
     """Return the formats to write, SVG first: the page shows it."""
     formats = text.split(",")
@@ -118,8 +152,7 @@ def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, for
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
-    with whole(folder / "claims.csv") as path:
-        checked.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+    _write(checked, folder / "claims.csv")
     lacking = gaps(found)
     write_page(folder / "index.html", drawings, checked, lacking, formats)
     print(f"\n{as_text(checked)}\n")
@@ -171,6 +204,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--formats", default=",".join(FORMATS), help="what to write beside SVG and CSV, with commas [%(default)s]"
     )
+    parser.add_argument(
+        "--compare", action="store_true",
+        help="draw nothing: print own results beside the published ones of the same network, training and cell",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
     parser.add_argument("--version", action="version", version=f"tf_lottery {__version__}")
     return parser
