@@ -8,6 +8,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,15 +25,17 @@ from tf_lottery import __version__, command_names
 from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup, nearest
 
-from . import tables
+from . import reference, tables
 from .blocks import Block, blocks, left_out
 from .catalogue import Drawing, catalogue, chosen
 from .claims_table import as_text, claims_table
+from .compare import COLUMNS as COMPARED
 from .compare import as_text as compared
 from .compare import compare_table
 from .families import FAMILIES
 from .missing import gaps
 from .page import write_page
+from .provenance import Provenance, provenance
 from .save import FORMATS, DrawingDiedError, save_all, whole
 from .scene import scenes
 
@@ -61,6 +64,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says, and return the exit status."""
     flags = _parser().parse_args(arguments)
+    flags.arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return _run(flags)
     except DrawingDiedError:
@@ -83,8 +87,9 @@ def _run(flags: argparse.Namespace) -> int:
             "--only, --over or --list."
         )
     published, own, notes = _read(flags)
+    compared = compare_table(published, own) if len(published) and len(own) else pd.DataFrame(columns=[*COMPARED])
     if flags.compare:
-        return _compare(compare_table(published, own), notes, expanded(flags.output_dir))
+        return _compare(compared, notes, expanded(flags.output_dir))
     table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
     if not len(table):
         raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
@@ -105,7 +110,7 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, expanded(flags.output_dir), formats)
+    return _make(wanted, found, compared, _origin(flags), expanded(flags.output_dir), formats)
 
 
 def _read(flags: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -114,9 +119,8 @@ def _read(flags: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[s
     notes: list[str] = []
     if flags.only != "own":
         published, notes = tables.published(expanded(flags.published) if flags.published else None)
-    patterns = [pattern for group in flags.results or () for pattern in group]
-    if patterns and flags.only != "published":
-        own, more = tables.own(patterns)
+    if flags.results and flags.only != "published":
+        own, more = tables.own(_patterns(flags))
         notes += more
     return published, own, notes
 
@@ -145,7 +149,27 @@ def _formats(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["svg", *formats]))
 
 
-def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str]) -> int:
+def _origin(flags: argparse.Namespace) -> Provenance:
+    read: list[Path | Traversable] = []
+    if flags.only != "own":
+        read += tables.published_files(expanded(flags.published)) if flags.published else [reference.FILE]
+    if flags.only != "published":
+        read += tables.own_files(_patterns(flags))
+    return provenance(flags.arguments, read, version=__version__)
+
+
+def _patterns(flags: argparse.Namespace) -> list[str]:
+    return [pattern for group in flags.results or () for pattern in group]
+
+
+def _make(
+    drawings: Sequence[Drawing],
+    found: Sequence[Block],
+    compared: pd.DataFrame,
+    origin: Provenance,
+    folder: Path,
+    formats: Sequence[str],
+) -> int:
     with closing(save_all(drawings, folder, formats)) as paths:
         for path in paths:
             print(path, flush=True)
@@ -153,8 +177,10 @@ def _make(drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, for
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
     _write(checked, folder / "claims.csv")
+    if (compared.place != "").any():
+        _write(compared, folder / "compare.csv")
     lacking = gaps(found)
-    write_page(folder / "index.html", drawings, checked, lacking, formats)
+    write_page(folder / "index.html", drawings, checked, lacking, formats, compared=compared, origin=origin)
     print(f"\n{as_text(checked)}\n")
     for gap in lacking:
         print(f"missing: {gap.text}\n    {gap.command}")
