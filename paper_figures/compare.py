@@ -26,9 +26,9 @@ COLUMNS = (
     *("median", "low", "high", "trials", "difference", "unit", "place", "training", "seed", "precision", "why"),
 )
 RULE = (
-    "Medians over trials of test accuracy [%] or BLEU, lowest to highest in brackets; diff.: own median minus "
-    "published. Inside: the own median is within the published lowest to highest, ends included; dense networks' "
-    "over all published ones."
+    "Medians over trials of test accuracy [%] or BLEU, lowest to highest in brackets; the difference is the own median "
+    "minus the published one. Inside: the own median is within the published lowest to highest, ends included; "
+    "dense networks' over all published ones."
 )
 CHANCE = (
     "Of networks that are equally good, one trial lies outside the range of n others with probability 2 / (n + 1): in "

@@ -54,22 +54,22 @@ def _of_source(source: str, rows: pd.DataFrame) -> str:
         for network, dataset in zip(networks.network, networks.dataset, strict=True)
     )
     fails = "".join(
-        f'<li>Fails: <a href="#claim-{escape(row.claim)}">{escape(row.statement)}</a> ({escape(_what(row))})</li>'
+        f'<li><a href="#claim-{escape(row.claim)}">{escape(row.statement)}</a> ({escape(_what(row, ""))})</li>'
         for _, row in rows[rows.verdict == "fails"].iterrows()
     )
     return (
         f'<p class="verdict">{escape(_WHOSE[source].capitalize())}, {escape(named)}: of {len(rows)} checks '
         f"{', '.join(parts)}; {unsettled} {'is' if unsettled == 1 else 'are'} unsettled by the trials.</p>\n"
-        + (f'<ul class="fails-list">{fails}</ul>\n' if fails else "")
+        + (f'<p class="fails-list">Fails:</p><ul>{fails}</ul>\n' if fails else "")
     )
 
 
-def _what(row: pd.Series[Any]) -> str:
+def _what(row: pd.Series[Any], own: str = " (own)") -> str:
     """Return whose networks a row is about."""
     return (
         f"{network_name(row.network)} on {dataset_name(row.dataset)}, {pruning_name(row.schedule, row.heuristic)}"
         + (f", {row.more}" if row.get("more") else "")
-        + (" (own)" if row.source == "own" else "")
+        + (own if row.source == "own" else "")
     )
 
 
