@@ -52,10 +52,10 @@ window.addEventListener("load", async () => {
   await Promise.allSettled(images.map((image) => image.decode()));
   Object.assign(seen, {broken: images.filter((i) => !i.complete || !i.naturalWidth).map((i) => i.src)});
   seen.alt = images.every((image) => image.alt.length > 40);
+  choose("schedule", "");
   for (const details of document.querySelectorAll("details")) details.open = true;
   seen.wide = document.documentElement.scrollWidth - innerWidth;
   seen.over = [...document.querySelectorAll(".scroll")].map((table) => table.scrollWidth - table.clientWidth);
-  choose("schedule", "");
   choose("source", "own");
   seen.own = visible().map((figure) => figure.dataset.source);
   const rows = [...document.querySelectorAll("tbody tr[data-source]")].filter((row) => row.offsetParent);
