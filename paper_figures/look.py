@@ -140,6 +140,11 @@ def dataset_name(dataset: str) -> str:
     return _DATASETS.get(dataset, dataset)
 
 
+def schedule_name(schedule: str) -> str:
+    """Return the schedule as people write it."""
+    return _SCHEDULES.get(schedule, schedule)
+
+
 def pruning_name(schedule: str, heuristic: str) -> str:
     """Return how was pruned, as people write it."""
-    return f"{_SCHEDULES.get(schedule, schedule)}, {_HEURISTICS.get(heuristic, heuristic.replace('_', ' '))}"
+    return f"{schedule_name(schedule)}, {_HEURISTICS.get(heuristic, heuristic.replace('_', ' '))}"

@@ -8,6 +8,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,13 +25,17 @@ from tf_lottery import __version__, command_names
 from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup, nearest
 
-from . import tables
+from . import reference, tables
 from .blocks import Block, blocks, left_out
 from .catalogue import Drawing, catalogue, chosen
 from .claims_table import as_text, claims_table
+from .compare import COLUMNS as COMPARED
+from .compare import as_text as compared
+from .compare import compare_table
 from .families import FAMILIES
 from .missing import gaps
 from .page import write_page
+from .provenance import Provenance, provenance
 from .save import FORMATS, DrawingDiedError, save_all, whole
 from .scene import scenes
 
@@ -43,16 +48,8 @@ _WHAT_TO_DO = {
     errno.EFBIG: "A file size limit was reached (ulimit -f): raise it and run the same command again.",
 }
 _FLAGS = (
-    "--output_dir",
-    "--published",
-    "--results",
-    "--only",
-    "--over",
-    "--formats",
-    "--bare",
-    "--list",
-    "--version",
-    "--help",
+    *("--output_dir", "--published", "--results", "--only", "--over", "--formats", "--bare", "--compare", "--list"),
+    *("--version", "--help"),
 )
 
 
@@ -67,6 +64,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says, and return the exit status."""
     flags = _parser().parse_args(arguments)
+    flags.arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return _run(flags)
     except DrawingDiedError:
@@ -83,14 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(flags: argparse.Namespace) -> int:
     formats = _formats(flags.formats)
-    published, own = pd.DataFrame(), pd.DataFrame()
-    notes: list[str] = []
-    if flags.only != "own":
-        published, notes = tables.published(expanded(flags.published) if flags.published else None)
-    patterns = [pattern for group in flags.results or () for pattern in group]
-    if patterns and flags.only != "published":
-        own, more = tables.own(patterns)
-        notes += more
+    if flags.compare and (flags.names or flags.only or flags.over or flags.list or not flags.results):
+        raise ValueError(
+            "--compare sets own results beside the published ones. Expected --results=FILE with it, and no figures, "
+            "--only, --over or --list."
+        )
+    published, own, notes = _read(flags)
+    compared = compare_table(published, own) if len(published) and len(own) else pd.DataFrame(columns=[*COMPARED])
+    if flags.compare:
+        return _compare(compared, notes, expanded(flags.output_dir))
     table = pd.concat([part for part in (published, own) if len(part)] or [published], ignore_index=True)
     if not len(table):
         raise ValueError("no results to draw. Expected --results=FILE with --only=own.")
@@ -111,7 +110,35 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.list:
         print(_listing(wanted))
         return 0
-    return _make(wanted, found, expanded(flags.output_dir), formats, bare=flags.bare)
+    return _make(wanted, found, compared, _origin(flags), expanded(flags.output_dir), formats, bare=flags.bare)
+
+
+def _read(flags: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return published results, own ones, and notes on what was left out."""
+    published, own = pd.DataFrame(), pd.DataFrame()
+    notes: list[str] = []
+    if flags.only != "own":
+        published, notes = tables.published(expanded(flags.published) if flags.published else None)
+    if flags.results and flags.only != "published":
+        own, more = tables.own(_patterns(flags))
+        notes += more
+    return published, own, notes
+
+
+def _compare(table: pd.DataFrame, notes: Sequence[str], folder: Path) -> int:
+    """Print what is published beside what is one's own, and write it as CSV."""
+    for note in notes:
+        print(f"paper_figures: {note}", file=sys.stderr)
+    text = compared(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(table, folder / "compare.csv")
+    print(f"{text}\n\ncompared {folder / 'compare.csv'}")
+    return 0
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with whole(path) as beside:
+        table.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -122,8 +149,28 @@ def _formats(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["svg", *formats]))
 
 
+def _origin(flags: argparse.Namespace) -> Provenance:
+    read: list[Path | Traversable] = []
+    if flags.only != "own":
+        read += tables.published_files(expanded(flags.published)) if flags.published else [reference.FILE]
+    if flags.only != "published":
+        read += tables.own_files(_patterns(flags))
+    return provenance(flags.arguments, read, version=__version__)
+
+
+def _patterns(flags: argparse.Namespace) -> list[str]:
+    return [pattern for group in flags.results or () for pattern in group]
+
+
 def _make(
-    drawings: Sequence[Drawing], found: Sequence[Block], folder: Path, formats: Sequence[str], *, bare: bool
+    drawings: Sequence[Drawing],
+    found: Sequence[Block],
+    compared: pd.DataFrame,
+    origin: Provenance,
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    bare: bool,
 ) -> int:
     with closing(save_all(drawings, folder, formats, bare=bare)) as paths:
         for path in paths:
@@ -131,10 +178,11 @@ def _make(
     checked = claims_table([block for block in found if block.source == "own"] or found)
     if len({block.source for block in found}) > 1:
         checked = pd.concat([checked, claims_table([b for b in found if b.source == "published"])], ignore_index=True)
-    with whole(folder / "claims.csv") as path:
-        checked.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+    _write(checked, folder / "claims.csv")
+    if (compared.place != "").any():
+        _write(compared, folder / "compare.csv")
     lacking = gaps(found)
-    write_page(folder / "index.html", drawings, checked, lacking, formats)
+    write_page(folder / "index.html", drawings, checked, lacking, formats, compared=compared, origin=origin)
     print(f"\n{as_text(checked)}\n")
     for gap in lacking:
         print(f"missing: {gap.text}\n    {gap.command}")
@@ -187,6 +235,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bare", action="store_true", help="figures without title, subtitle and note; these go to a .txt beside each"
     )
+    parser.add_argument(
+        "--compare", action="store_true",
+        help="draw nothing: print own results beside the published ones of the same network, training and cell",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the figures that there is data for, and draw none")
     parser.add_argument("--version", action="version", version=f"tf_lottery {__version__}")
     return parser

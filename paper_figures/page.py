@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .catalogue import Drawing
-from .claims_table import shown, trainings_of
 from .families import FAMILIES
-from .look import dataset_name, name, network_name, pruning_name
+from .look import name, network_name, schedule_name
 from .missing import Gap
+from .page_claims import claims_by_figure, claims_rows, verdict
+from .page_compare import comparison
+from .provenance import Provenance
 from .save import FORMATS, whole
 
-_VERDICTS = {"holds": ("holds", "\u2713 holds"), "fails": ("fails", "\u2717 fails")}
 _PIXELS_PER_POINT = 96 / 72  # of CSS
+_SOURCES = {"published": "published", "own": "own"}
 
 
 def write_page(
-    path: Path, drawings: Sequence[Drawing], claims: pd.DataFrame, gaps: Sequence[Gap], formats: Collection[str]
+    path: Path,
+    drawings: Sequence[Drawing],
+    claims: pd.DataFrame,
+    gaps: Sequence[Gap],
+    formats: Collection[str],
+    *,
+    compared: pd.DataFrame,
+    origin: Provenance,
 ) -> None:
-    """Write the page; the figures, their CSVs and claims.csv stand beside it already.
+    """Write the page; the figures, their CSVs, claims.csv and compare.csv stand beside it already.
 
     Args:
         path: Of the page.
@@ -35,36 +42,32 @@ def write_page(
         claims: Of `claims_table`.
         gaps: What one's own results lack.
         formats: In which figures were saved, names of `save.FORMATS`.
+        compared: Of `compare_table`.
+        origin: Where it is from.
 
     Raises:
         OSError: It cannot be written.
     """
     parts = files(__package__) / "page_parts"
-    networks = dict.fromkeys(network for drawing in drawings for network in drawing.networks)
-    techniques = dict.fromkeys(technique for drawing in drawings for technique in drawing.techniques)
-    sources = dict.fromkeys(block.source for drawing in drawings for scene in drawing.scenes for block in scene.blocks)
+    sources = dict.fromkeys(source for drawing in drawings for source in _sources(drawing))
+    beside, lacking = comparison(compared), _missing(gaps)
     text = Template((parts / "template.html").read_text(encoding="utf-8")).substitute(
         css=(parts / "page.css").read_text(encoding="utf-8"),
         js=(parts / "page.js").read_text(encoding="utf-8"),
+        words=(parts / "words.html").read_text(encoding="utf-8"),
         intro=escape(_intro(list(sources))),
-        networks=_options((network, network_name(network)) for network in networks),
-        techniques=_options((technique, name(technique)) for technique in techniques),
-        families=_options((d, d.replace("_", " ")) for d in dict.fromkeys(drawing.family for drawing in drawings)),
-        count=len(drawings),
-        figures="".join(_figure(path.parent, drawing, formats) for drawing in drawings),
-        claims_intro=escape(
-            "Each statement that data can contradict, with the rule that checks it. Differences are in percentage "
-            "points (pp) of test accuracy or in BLEU, between medians over trials. The interval is a bootstrap "
-            "over trials, of 90%; a verdict is unsettled where the claim's limit lies within it. The safe zone is "
-            "retraining for 25% to 90% of T, the epochs of the dense training."
-        ),
-        claims="".join(
-            _claim(rows) for _, rows in claims.assign(more=trainings_of(claims)).groupby("claim", sort=False)
-        ),
-        missing=_missing(gaps),
+        verdict=verdict(claims),
+        contents=_contents(drawings, [("compare", "Published against own")] if beside else [], bool(lacking)),
+        filters=_filters(drawings, list(sources)),
+        count=f"{len(drawings)} figure{'' if len(drawings) == 1 else 's'}",
+        compare=beside,
+        figures=_families(path.parent, drawings, claims_by_figure(claims, drawings), formats),
+        claims=claims_rows(claims, drawings),
+        missing=lacking,
+        provenance=_provenance(origin),
     )
-    with whole(path) as beside:
-        beside.write_text(text, encoding="utf-8", errors="surrogateescape")  # paths as they are
+    with whole(path) as half:
+        half.write_text(text, encoding="utf-8", errors="surrogateescape")  # paths as they are
 
 
 def _intro(sources: Sequence[str]) -> str:
@@ -76,11 +79,63 @@ def _intro(sources: Sequence[str]) -> str:
     )
 
 
-def _options(choices: Iterable[tuple[str, str]]) -> str:
-    return "".join(f'<option value="{escape(value)}">{escape(shown_as)}</option>' for value, shown_as in choices)
+def _contents(drawings: Sequence[Drawing], compared: Sequence[tuple[str, str]], lacks: bool) -> str:
+    count: dict[str, int] = {}
+    for drawing in drawings:
+        count[drawing.family] = count.get(drawing.family, 0) + 1
+    inner = "".join(
+        f'<li data-of="family-{escape(family)}"><a href="#family-{escape(family)}">{escape(_spaced(family))}</a> '
+        f"({number})</li>"
+        for family, number in count.items()
+    )
+    links = [
+        *compared,
+        ("figures", "Figures"),
+        ("claims", "Claims"),
+        *([("missing", "Missing")] if lacks else []),
+        ("words", "Words"),
+        ("provenance", "Where this is from"),
+    ]
+    outer = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links)
+    return f'<ul>{outer}</ul>\n<ul aria-label="Kinds of figures">{inner}</ul>'
 
 
-def _figure(folder: Path, drawing: Drawing, formats: Collection[str]) -> str:
+def _filters(drawings: Sequence[Drawing], sources: Sequence[str]) -> str:
+    """Return a choice for whatever there are several of."""
+    every: Mapping[str, tuple[str, Iterable[tuple[str, str]]]] = {
+        "network": ("Network", ((one, network_name(one)) for d in drawings for one in d.networks)),
+        "technique": ("Technique", ((one, name(one)) for d in drawings for one in d.techniques)),
+        "schedule": ("Schedule", ((one, schedule_name(one)) for d in drawings for one in _schedules(d))),
+        "source": ("Results", ((one, _SOURCES[one]) for one in sources)),
+        "family": ("Kind", ((d.family, _spaced(d.family)) for d in drawings)),
+    }
+    found = {key: (label, dict(choices)) for key, (label, choices) in every.items()}
+    return "".join(
+        f'<label>{label} <select id="{key}"><option value="">all</option>{_options(choices)}</select></label>\n'
+        for key, (label, choices) in found.items()
+        if len(choices) > 1
+    )
+
+
+def _options(choices: Mapping[str, str]) -> str:
+    return "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in choices.items())
+
+
+def _families(folder: Path, drawings: Sequence[Drawing], claims: Mapping[str, str], formats: Collection[str]) -> str:
+    """Return the figures, a section for each family."""
+    made: dict[str, list[str]] = {}
+    for drawing in drawings:
+        made.setdefault(drawing.family, []).append(_figure(folder, drawing, claims[drawing.name], formats))
+    return "".join(
+        f'<section class="family" id="family-{escape(family)}" aria-labelledby="heading-{escape(family)}">\n'
+        f'<h3 id="heading-{escape(family)}">{escape(_spaced(family).capitalize())}</h3>\n'
+        f"<p>{escape(_sentence(FAMILIES[family].caption))}</p>\n"
+        f'<div class="gallery">\n{"".join(figures)}</div>\n</section>\n'
+        for family, figures in made.items()
+    )
+
+
+def _figure(folder: Path, drawing: Drawing, claims: str, formats: Collection[str]) -> str:
     width, height = _pixels(folder / f"{drawing.name}.svg")
     stem = escape(drawing.name)
     files = {"CSV": ".csv"} | {name.replace("-", " "): FORMATS[name][1] for name in formats}
@@ -88,22 +143,45 @@ def _figure(folder: Path, drawing: Drawing, formats: Collection[str]) -> str:
         f'<li><a href="{stem}{ending}">{re.sub("svg|png|pdf", lambda found: found[0].upper(), text)}</a></li>'
         for text, ending in files.items()
     )
+    data = {
+        "network": drawing.networks,
+        "technique": drawing.techniques,
+        "schedule": _schedules(drawing),
+        "source": _sources(drawing),
+        "family": (drawing.family,),
+    }
+    told = "".join(f' data-{key}="{escape(" ".join(words))}"' for key, words in data.items())
     return (
-        f'<article id="{stem}" data-network="{escape(" ".join(drawing.networks))}" '
-        f'data-technique="{escape(" ".join(drawing.techniques))}" data-family="{escape(drawing.family)}">\n'
-        f"<h3>{escape(drawing.title)}</h3>\n"
-        f'<a href="{stem}.svg"><img src="{stem}.svg" alt="{escape(drawing.alt)}" '
+        f'<article id="{stem}"{told}>\n<h4>{escape(drawing.title)}</h4>\n'
+        # An image, and no <object>: that shows an SVG at its own size, cut where the column is narrower, and has no
+        # alternative text. Text is selectable in the file, which the link opens.
+        f'<a href="{stem}.svg"><img src="{stem}.svg" alt="{escape(drawing.alt)}" loading="lazy" decoding="async" '
         f'width="{width}" height="{height}"></a>\n'
-        f"<p>{escape(_caption(drawing))}</p>\n"
+        f"<p>{escape(_caption(drawing))}</p>\n{claims}"
         f'<ul class="files" aria-label="Files of this figure">{listed}</ul>\n</article>\n'
     )
 
 
 def _caption(drawing: Drawing) -> str:
-    shown = FAMILIES[drawing.family].caption
     theirs = all(scene.front.source == "published" for scene in drawing.scenes)
     where = "In the paper" if theirs else "In the paper, of its networks"
-    return f"{shown[:1].upper()}{shown[1:]}. {where}: {drawing.paper}."
+    return f"{where}: {drawing.paper}."
+
+
+def _sources(drawing: Drawing) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(block.source for scene in drawing.scenes for block in scene.blocks))
+
+
+def _schedules(drawing: Drawing) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(block.schedule for scene in drawing.scenes for block in scene.blocks))
+
+
+def _spaced(family: str) -> str:
+    return family.replace("_", " ").replace("flops", "FLOPs")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _pixels(svg: Path) -> tuple[int, int]:
@@ -113,36 +191,17 @@ def _pixels(svg: Path) -> tuple[int, int]:
     return round(float(width) * _PIXELS_PER_POINT), round(float(height) * _PIXELS_PER_POINT)
 
 
-def _claim(rows: pd.DataFrame) -> str:
-    """Return a claim's part of the table: the claim and its rule, then a row for each network."""
-    claim = rows.iloc[0]
-    return (
-        f'<tbody>\n<tr data-network="{escape(" ".join(dict.fromkeys(rows.network)))}">'
-        f'<th colspan="6" scope="rowgroup">{escape(claim.statement)}'
-        f"<p>{escape(claim['where'][:1].upper() + claim['where'][1:])}. Rule: {escape(claim.rule)}.</p></th></tr>\n"
-        f"{''.join(_verdict(row) for _, row in rows.iterrows())}</tbody>\n"
-    )
-
-
-def _verdict(row: pd.Series[Any]) -> str:
-    kind, verdict = _VERDICTS.get(row.verdict, ("unknown", str(row.verdict)))
-    write = shown(row.unit)
-    interval = "" if np.isnan(row.low) else f"{write(row.low)} to {write(row.high)}"
-    what = f"{network_name(row.network)} on {dataset_name(row.dataset)}, {pruning_name(row.schedule, row.heuristic)}"
-    what += f", {row.more}" if row.more else ""
-    verdict += ", unsettled" if row.settled == "no" else ""
-    unit = "" if np.isnan(row.value) else f" {row.unit}"
-    return (
-        f'<tr data-network="{escape(row.network)}"><th scope="row">{escape(what)}'
-        f"{' (own)' if row.source == 'own' else ''}</th>"
-        f'<td class="number">{write(row.published)}</td><td class="number">{write(row.value)}{escape(unit)}</td>'
-        f'<td class="number">{escape(interval or str(row.uncertainty))}</td><td class="number">{row.trials}</td>'
-        f'<td class="{kind}">{escape(verdict)}</td></tr>\n'
-    )
-
-
 def _missing(gaps: Sequence[Gap]) -> str:
     if not gaps:
         return ""
     listed = "".join(f"<p>{escape(gap.text)}</p><pre><code>{escape(gap.command)}</code></pre>\n" for gap in gaps)
     return f'<h2 id="missing">Missing in one\'s own results</h2>\n{listed}'
+
+
+def _provenance(origin: Provenance) -> str:
+    listed = "".join(f"<li><code>{escape(name)}</code> <code>{digest}</code></li>" for name, digest in origin.files)
+    return (
+        f"<dl>\n<dt>Drawn</dt><dd>{origin.day} (UTC), by {escape(origin.versions)}</dd>\n"
+        f"<dt>Command</dt><dd><code>{escape(origin.command)}</code></dd>\n"
+        f"<dt>Data, with the SHA-256 of each file</dt><dd><ul>{listed}</ul></dd>\n</dl>"
+    )

@@ -35,7 +35,7 @@ def published(path: Path | None) -> tuple[pd.DataFrame, list[str]]:
     """
     if path is None:
         return reference.table().assign(source="published"), []
-    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+    files = published_files(path)
     if not files:
         raise ValueError(f"{path} holds no table. Expected files that end in {', '.join(_ENDINGS)}.")
     table, notes = _joined([(file, _read(file, theirs=True)) for file in files])
@@ -60,14 +60,30 @@ def own(patterns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
         OSError: A file cannot be read.
         ValueError: A pattern matches nothing, a file is no results table, or a row of it cannot be.
     """
-    files: dict[Path, None] = {}
-    for path in (path for pattern in patterns for path in _matching(pattern)):
-        files[path / "results.csv" if path.is_dir() else path] = None
-    table, notes = _joined([(file, _with_store(_read(file), file)) for file in files])
+    table, notes = _joined([(file, _with_store(_read(file), file)) for file in own_files(patterns)])
     if (no_length := table.epochs.isna() & (table.technique == "dense")).any():
         networks = ", ".join(sorted(set(table.network[no_length])))
         notes.append(f"no column says how many epochs {networks} trained (epochs, T): the greatest t stands for it")
     return table.assign(source="own"), notes
+
+
+def published_files(path: Path) -> list[Path]:
+    """Return the files that `published` reads of this path.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return [path] if path.is_file() else sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+
+
+def own_files(patterns: Sequence[str]) -> list[Path]:
+    """Return the files that `own` reads, each once.
+
+    Raises:
+        ValueError: A pattern matches nothing.
+    """
+    found = (path for pattern in patterns for path in _matching(pattern))
+    return list(dict.fromkeys(path / "results.csv" if path.is_dir() else path for path in found))
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tf_lottery.rewinding.rates import OffsetSchedule
     from tf_lottery.rewinding.weight_rewinding import WeightRewinding, rewind_weights
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [  # noqa: RUF022 - in the order of use
     "prunable",

@@ -15,13 +15,16 @@ from tf_lottery.results import COLUMNS
 SHA256 = "4539f2f0e13b67ea26d0480240c9f82681d6a1dbb2101b6238c0fbc3a496f81c"
 
 
+FILE = files(__name__) / "published.csv.gz"
+
+
 def table() -> pd.DataFrame:
     """Return the published results of the reference networks in our columns; what was not published is empty.
 
     Raises:
         ValueError: The file is not the one that was released.
     """
-    content = gzip.decompress((files(__name__) / "published.csv.gz").read_bytes())
+    content = gzip.decompress(FILE.read_bytes())
     if (found := hashlib.sha256(content).hexdigest()) != SHA256:
         raise ValueError(
             f"the published table that ships with paper_figures has the digest {found}, expected {SHA256}: it was "
