@@ -25,7 +25,7 @@ AT_THE_TOP = {
     "setup.cfg", "setup.py", "pyproject.toml", "mkdocs.yml", "run_experiment.py", ".gitignore",
     ".ci", "benchmarks", "docs", "flags", "paper_figures", "tests", "tf_lottery",
 }  # fmt: skip
-BINARY = {"docs/images/*.png", "docs/results/*.png", "paper_figures/reference/published.csv.gz"}
+BINARY = {"docs/images/*.png", "docs/gallery/*.png", "docs/results/*.png", "paper_figures/reference/published.csv.gz"}
 
 
 @pytest.fixture(scope="module")
