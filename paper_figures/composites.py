@@ -157,7 +157,7 @@ def by_compression(
     """Draw the change of accuracy against compression ratio, a panel for each scene."""
     drawn = list(dict.fromkeys(zip(numbers.technique, numbers.source, strict=True)))
     points = [point for scene in scenes for point in literature.points_of(scene.front) if point.by_compression]
-    behind = any(scene.is_laid_over for scene in scenes)
+    behind = numbers.source.nunique() > 1
     limits = _limits(numbers, scenes)
     outside = max(left_frame(rows_of(numbers, scene), limits[scene.front.unit]) for scene in scenes)
     told = _note(numbers, scenes) + outside + doubtful.told(numbers) + literature.note(points) + note
@@ -166,7 +166,7 @@ def by_compression(
     rows = -(-len(scenes) // columns)
     figure, axes = page(
         Words(title=title, subtitle=subtitle, note=told), size, rows=rows, columns=columns,
-        panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.25,
+        panel_height=_HEIGHTS[size], left=0.68, right=0.2, column_gap=0.34,
         row_gap=0.45 + more, head=legend_height(drawn, size, behind=behind) + 0.16 + more,
     )  # fmt: skip
     for panel in axes[len(scenes) :]:
@@ -202,7 +202,7 @@ def _by_epochs(
 ) -> Figure:
     """Draw the change of accuracy against retrain epochs: a row for each scene, a panel for each density."""
     drawn = list(dict.fromkeys(zip(numbers.technique, numbers.source, strict=True)))
-    behind = any(scene.is_laid_over for scene in scenes)
+    behind = numbers.source.nunique() > 1
     limits = _limits(numbers, scenes, by_epochs=True)
     outside = max(left_frame(rows_of(numbers, scene), limits[scene.front.unit]) for scene in scenes)
     note = (
@@ -283,7 +283,7 @@ def _note(numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
         f"Lines: {told_trials(numbers.trials, '; bands: lowest to highest')}.",
         f"0: the mean of the dense networks, {'; '.join(means)}; grey: their standard deviation.",
     ]
-    if any(scene.is_laid_over for scene in scenes):
+    if numbers.source.nunique() > 1:
         words.append("Filled: own. Hollow: published, light where own ones are over them.")
     return " ".join(words)
 
