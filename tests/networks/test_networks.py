@@ -82,3 +82,9 @@ def test_the_width_multiplies_filters():
         find("resnet20_x0")
     with pytest.raises(ValueError, match="Did you mean 'resnet20'"):
         find("resnt20")
+
+
+def test_layers_of_lenet_have_names_by_which_masks_and_figures_of_two_runs_are_the_same():
+    for _ in range(2):  # of Keras' own, the second time's would be another
+        model = find("lenet_300_100").build(shape=(8, 8, 1), classes=10, l2=0.0)
+        assert [layer.name for layer in model.layers] == ["image", "flatten", "hidden_1", "hidden_2", "logits"]
