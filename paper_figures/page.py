@@ -128,7 +128,7 @@ def _families(folder: Path, drawings: Sequence[Drawing], claims: Mapping[str, st
         made.setdefault(drawing.family, []).append(_figure(folder, drawing, claims[drawing.name], formats))
     return "".join(
         f'<section class="family" id="family-{escape(family)}" aria-labelledby="heading-{escape(family)}">\n'
-        f'<h3 id="heading-{escape(family)}">{escape(_spaced(family).capitalize())}</h3>\n'
+        f'<h3 id="heading-{escape(family)}">{escape(_capital(_spaced(family)))}</h3>\n'
         f"<p>{escape(_sentence(FAMILIES[family].caption))}</p>\n"
         f'<div class="gallery">\n{"".join(figures)}</div>\n</section>\n'
         for family, figures in made.items()
@@ -181,7 +181,11 @@ def _spaced(family: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{_capital(text)}."
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _pixels(svg: Path) -> tuple[int, int]:

@@ -48,6 +48,8 @@ def _of_source(source: str, rows: pd.DataFrame) -> str:
         for kind, many, one in counts
     ]
     unsettled = int((rows.settled == "no").sum())
+    alone = int((rows.verdict.isin(_VERDICTS) & (rows.settled == "")).sum())
+    untold = f", and {alone} {'rests' if alone == 1 else 'rest'} on one trial, without an interval" if alone else ""
     networks = rows[["network", "dataset"]].drop_duplicates()
     named = ", ".join(
         f"{network_name(network)} on {dataset_name(dataset)}"
@@ -59,7 +61,7 @@ def _of_source(source: str, rows: pd.DataFrame) -> str:
     )
     return (
         f'<p class="verdict">{escape(_WHOSE[source].capitalize())}, {escape(named)}: of {len(rows)} checks '
-        f"{', '.join(parts)}; {unsettled} {'is' if unsettled == 1 else 'are'} unsettled by the trials.</p>\n"
+        f"{', '.join(parts)}; {unsettled} {'is' if unsettled == 1 else 'are'} unsettled by the trials{untold}.</p>\n"
         + (f'<p class="fails-list">Fails:</p><ul>{fails}</ul>\n' if fails else "")
     )
 

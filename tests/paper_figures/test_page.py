@@ -214,6 +214,12 @@ def test_the_verdict_counts_the_claims_table(folder, page):
         f"of {len(rows)} checks {counts['holds']} hold, {counts['fails']} fails, "
         f"{counts['not enough data']} lacks data; {unsettled} are unsettled by the trials."
     ) in text
+    with (folder / "claims.csv").open() as file:
+        own = Counter(row["verdict"] for row in csv.DictReader(file) if row["source"] == "own")
+    assert own["holds"]
+    ours = re.sub(r"<[^>]+>", "", page[page.index("Own results, ") :].partition("</p>")[0])
+    alone = own["holds"] + own["fails"]
+    assert ours.endswith(f"0 are unsettled by the trials, and {alone} rest on one trial, without an interval.")
     assert page.index('id="verdict"') < page.index('<nav aria-label="Contents">') < page.index("<article")
 
 
