@@ -152,7 +152,7 @@ def _formats(text: str) -> tuple[str, ...]:
 def _origin(flags: argparse.Namespace) -> Provenance:
     read: list[Path | Traversable] = []
     if flags.only != "own":
-        read += tables.published_files(expanded(flags.published)) if flags.published else [reference.FILE]
+        read += tables.published_files(expanded(flags.published)) if flags.published else [reference.file()]
     if flags.only != "published":
         read += tables.own_files(_patterns(flags))
     return provenance(flags.arguments, read, version=__version__)

@@ -64,7 +64,7 @@ def _day(seconds: str) -> str:
 
 
 def _shown(path: Path | Traversable) -> str:
-    return str(path) if path != reference.FILE else f"{path.name}, which ships with the package"
+    return str(path) if path != reference.file() else f"{path.name}, which ships with the package"
 
 
 def _digest(path: Path | Traversable) -> str:
