@@ -113,7 +113,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 # What a page should say beside any number of a figure.
-NUMBERING = "Numbers of figures are those of the paper as remembered; they have not been checked against the print."
+NUMBERING = "Figure numbers are those of the paper for its main networks; they have not been checked against the print."
 
 _MAIN = ("resnet56", "resnet50", "gnmt")  # the networks of the paper's body; those of the others are in its appendix
 _OTHERS = ("resnet20", "resnet110")

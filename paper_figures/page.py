@@ -12,7 +12,7 @@ from string import Template
 import pandas as pd
 
 from .catalogue import Drawing
-from .families import FAMILIES
+from .families import FAMILIES, NUMBERING
 from .look import name, network_name, schedule_name
 from .missing import Gap
 from .page_claims import claims_by_figure, claims_rows, verdict
@@ -56,6 +56,7 @@ def write_page(
         js=(parts / "page.js").read_text(encoding="utf-8"),
         words=(parts / "words.html").read_text(encoding="utf-8"),
         intro=escape(_intro(list(sources))),
+        numbering=escape(NUMBERING),
         verdict=verdict(claims),
         contents=_contents(drawings, [("compare", "Published against own")] if beside else [], bool(lacking)),
         filters=_filters(drawings, list(sources)),
@@ -163,9 +164,7 @@ def _figure(folder: Path, drawing: Drawing, claims: str, formats: Collection[str
 
 
 def _caption(drawing: Drawing) -> str:
-    theirs = all(scene.front.source == "published" for scene in drawing.scenes)
-    where = "In the paper" if theirs else "In the paper, of its networks"
-    return f"{where}: {drawing.paper}."
+    return f"In the paper: {drawing.paper}."
 
 
 def _sources(drawing: Drawing) -> tuple[str, ...]:

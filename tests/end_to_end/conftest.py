@@ -96,9 +96,19 @@ def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> tuple[
 
 
 def wait_until(claim, process=None, seconds=120.0):
-    """Return when the claim holds; fail if it never does, or the process ends before."""
+    """Return when the claim holds; fail if it never does, or the process ends before.
+
+    Where the claim lists a folder, files may go while it does: then it does not hold yet.
+    """
     end = time.monotonic() + seconds
-    while not claim():
+
+    def holds():
+        try:
+            return claim()
+        except FileNotFoundError:
+            return False
+
+    while not holds():
         assert time.monotonic() < end, "never happened"
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.005)
