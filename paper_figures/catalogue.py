@@ -194,7 +194,7 @@ def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:
                 family=name,
                 paper=in_paper(name, [scene.front for scene in panels]),
                 title=composite.title,
-                subtitle=composite.subtitle,
+                subtitle=composite.subtitle or select.words([block for one in panels for block in one.blocks]),
                 networks=tuple(dict.fromkeys(scene.front.network for scene in panels)),
                 scenes=tuple(panels),
                 compute=partial(composites.composite_numbers, composite, panels),

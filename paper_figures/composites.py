@@ -43,10 +43,10 @@ class Composite:
     """One of the paper's figures."""
 
     title: str
-    subtitle: str
     schedule: str
     structured: tuple[bool, ...]  # which kinds of pruning it has, in the order of its panels
     numbers: Callable[[Scene], pd.DataFrame]
+    subtitle: str = ""  # "": which retrain time stands for a technique
     by_epochs: bool = False
     print_also: str = ""  # what the paper's has that was never released
 
@@ -73,7 +73,6 @@ def _algorithm_numbers(scene: Scene) -> pd.DataFrame:
 COMPOSITES: Mapping[str, Composite] = {
     "figure1": Composite(
         title="One-shot pruning",
-        subtitle="Each technique at the retrain epochs with the best validation accuracy",
         schedule="one_shot",
         structured=(False, True),
         numbers=_core_numbers,
@@ -81,7 +80,6 @@ COMPOSITES: Mapping[str, Composite] = {
     ),
     "figure2": Composite(
         title="Iterative pruning",
-        subtitle="Each technique at the retrain epochs with the best validation accuracy",
         schedule="iterative",
         structured=(False,),
         numbers=_core_numbers,

@@ -96,7 +96,7 @@ def test_the_best_retrain_time_is_told_only_where_there_were_several(row, ts, su
     ]
     own = results.table([{**each, "epochs": 10.0} for each in rows]).assign(source="own")
     told = {drawing.family: drawing.subtitle for drawing in catalogue(scenes(blocks(own)))}
-    assert told["accuracy"] == subtitle
+    assert told["accuracy"] == told["figure2"] == subtitle
     laid = pd.concat([own, own.assign(source="published", training="", network="other")])
     (drawing,) = (
         d for d in catalogue(scenes(blocks(laid), over="other")) if d.family == "accuracy" and d.scenes[0].is_laid_over
