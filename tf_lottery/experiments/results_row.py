@@ -7,11 +7,11 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from tf_lottery.experiments.spec import RetrainSpec, Spec
 from tf_lottery.networks.recipes import Training
+from tf_lottery.plain import plain
 
 
 class WrongDensityError(Exception):
@@ -42,7 +42,7 @@ def identity(spec: Spec) -> dict[str, Any]:
 
 def training_digest(training: Training) -> str:
     """Return what tells trainings apart, the recipe with all that the user changed: t and 8 hexadecimal digits."""
-    return "t" + _digits(asdict(training))
+    return "t" + _digits(plain(training))
 
 
 def hparams(spec: Spec) -> dict[str, Any]:

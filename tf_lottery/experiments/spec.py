@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from tf_lottery.networks.recipes import Training
+from tf_lottery.plain import plain
 
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
 NUMERICAL_FORMAT = 1
@@ -52,11 +53,11 @@ class TrainSpec:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that fixes the result, in hexadecimal digits."""
-        return _sha256({"kind": "train"} | asdict(self))
+        return _sha256({"kind": "train"} | plain(self))
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain values, for people and for `spec.json`."""
-        return {"kind": "train", "digest": self.digest} | asdict(self)
+        return {"kind": "train", "digest": self.digest} | plain(self)
 
 
 @dataclass(frozen=True, kw_only=True)
