@@ -45,6 +45,18 @@ _HEURISTICS = {
     "layer_magnitude": "unstructured by layer",
     "structured_a": "structured A",
     "structured_b": "structured B",
+    "layer_random": "random by layer",
+    "erk_magnitude": "unstructured, ERK",
+    "half_output_magnitude": "unstructured by layer, output at half the rate",
+    "normalised_magnitude": "unstructured, over the layer's norm",
+    "lamp": "LAMP",
+    "snip": "SNIP",
+    "taylor": "Taylor",
+    "taylor_second_order": "Taylor, second order",
+    "fisher": "diagonal Fisher",
+    "obd": "optimal brain damage",
+    "grasp": "GraSP",
+    "synflow": "SynFlow",
 }
 _SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative"}
 

@@ -12,7 +12,8 @@ from tf_lottery.experiments.results_row import WrongDensityError, identity
 from tf_lottery.experiments.spec import RetrainSpec, TrainSpec
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find
-from tf_lottery.pruning.prune import prunable_kernels, prune
+from tf_lottery.pruning.masked_kernels import prunable_kernels
+from tf_lottery.pruning.prune import prune
 from tf_lottery.training.engine import Engine
 from tf_lottery.training.randomness import Draws
 

@@ -1,8 +1,10 @@
 """Stages in one process, one after the other."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tf_lottery import checkpoint
@@ -254,3 +256,52 @@ def test_an_engine_is_shared_by_what_its_compiled_steps_do_not_depend_on_and_not
     assert engine(batch_size=32) is not first
     assert engine(precision="mixed_bfloat16").model.layers[-1].layer.compute_dtype == "bfloat16"
     assert engine(recipe="lth_lenet_adam").model.optimizer.name.lower() == "adam"
+
+
+def test_a_criterion_that_looks_at_data_sees_examples_of_the_stages_own_random_numbers(store, runner):
+    """Taylor's masks of two levels, beside the same in NumPy: examples, gradients, scores and counts."""
+    stages = plan(grid(2, 1, ("fine_tune",), ("taylor",)).specs())
+    for stage in stages[1:]:
+        runner.run(stage)
+    train = known.DATASETS["digits"].split(known.DATASETS["digits"].find(known.DATASETS["digits"], ())()).train
+    for depth, stage in enumerate(stages[1:], 1):
+        before, after = (checkpoint.read(store.final(name))[0] for name in (stage.spec.parent.name, stage.name))
+        text = f"tf_lottery 0 1 {depth} examples 0"  # docs/reproducibility.md
+        key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+        places = np.random.Generator(np.random.Philox(key=key)).permutation(1297)[:1000]
+        x = (train.images[places].reshape(1000, 64) / 16 - 0.3055) / 0.3762
+        squares = [
+            np.square(_gradients_in_numpy(before, x[batch], train.labels[places][batch]))
+            for batch in (slice(100 * number, 100 * (number + 1)) for number in range(10))
+        ]
+        weights, masks, ours = (
+            np.concatenate([arrays[f"{what}/{name}"].ravel() for name in KERNELS])
+            for arrays, what in ((before, "weights"), (before, "masks"), (after, "masks"))
+        )
+        scores = np.where(masks != 0, np.square(weights, dtype=np.float64) * np.mean(squares, axis=0), -np.inf)
+        expected = np.zeros(len(scores), bool)
+        expected[np.argsort(-scores, kind="stable")[: int(ours.sum())]] = True
+        # Sums in another order can turn two scores around that are neighbours at the border.
+        assert np.count_nonzero(expected != (ours != 0)) <= 2
+        assert np.count_nonzero(ours) < np.count_nonzero(masks)
+
+
+KERNELS = ("hidden/kernel", "hidden/kernel#2", "logits/kernel")
+
+
+def _gradients_in_numpy(arrays, x, labels):
+    """Return the gradients of the mean cross-entropy by all kernels, one after the other, flat."""
+    inputs = [x]
+    for name in KERNELS:
+        kernel, bias = arrays[f"weights/{name}"].astype(np.float64), arrays[f"weights/{name.replace('kernel', 'bias')}"]
+        inputs.append(inputs[-1] @ kernel + bias)
+        if name != KERNELS[-1]:
+            inputs[-1] = np.maximum(inputs[-1], 0)
+    logits = inputs.pop()
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    error = (p / p.sum(1, keepdims=True) - np.eye(10)[labels]) / len(x)
+    gradients = []
+    for name, values in zip(reversed(KERNELS), reversed(inputs), strict=True):
+        gradients.insert(0, (values.T @ error).ravel())
+        error = (error @ arrays[f"weights/{name}"].T) * (values > 0)
+    return np.concatenate(gradients)

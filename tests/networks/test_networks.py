@@ -4,8 +4,8 @@ import pytest
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks.registry import NETWORKS, find
 from tf_lottery.pruning.flops import flops
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.prunable import prunable
-from tf_lottery.pruning.prune import prunable_kernels
 
 # Prunable weights, kernels, trainable parameters, published FLOPs of the dense network (None: not published).
 COUNTS = {

@@ -8,7 +8,7 @@ import pytest
 
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 
 layers = keras.layers
 

@@ -9,7 +9,7 @@ PROGRAM = """
 import numpy as np
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -5,7 +5,7 @@ import pytest
 
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras, tf, tfmot
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 
 layers = keras.layers
 TOKENS = np.array([[1, 2, 3, 0, 0], [4, 5, 0, 0, 0], [1, 1, 1, 1, 1]], np.int32)

@@ -6,7 +6,7 @@ import pytest
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras, tf, tfmot, tfmot_wrapper
 from tf_lottery.pruning.kernels import has_kernels
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 
 layers = keras.layers
 REGISTRY = tfmot_wrapper.prune_registry.PruneRegistry

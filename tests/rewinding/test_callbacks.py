@@ -6,7 +6,7 @@ import pytest
 import tf_lottery as tl
 from tf_lottery.checkpoint import DamagedCheckpointError
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.rewinding.points import MissingPointError
 from tf_lottery.rewinding.state import PointMismatchError, capture, restore
 

@@ -38,7 +38,9 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "schedule", "iterative", "one_shot, or iterative: down by 20% of what is left to the smallest density."
 )
-flags.DEFINE_list("heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ".")
+flags.DEFINE_list(
+    "heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ". --list says what each does."
+)
 flags.DEFINE_string("network", "lenet_300_100", "A network; NAME_x0.5 has half the units or filters.")
 flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + ".")
 flags.DEFINE_string("recipe", None, "How the network is trained. Default: the one for the network and dataset.")

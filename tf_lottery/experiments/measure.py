@@ -13,7 +13,7 @@ from tf_lottery.experiments.results_row import WrongDensityError, environment_di
 from tf_lottery.experiments.spec import RetrainSpec, Spec
 from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.heuristics import HEURISTICS
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.training.engine import Engine
 
 

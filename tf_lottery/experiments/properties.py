@@ -157,7 +157,10 @@ def _held(stage: _Stage) -> Iterator[str]:
 
 
 def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
-    """No weight comes back, and with a magnitude heuristic the smallest of the parent's trained weights went."""
+    """No weight comes back, and with a magnitude heuristic the smallest of the parent's trained weights went.
+
+    The smallest of each kernel, whatever its rate, and with scope global of all of them together.
+    """
     before, kernels = parent.masks, parent.kernels
     for name, mask in stage.masks.items():
         if back := int(np.count_nonzero((mask != 0) & (before[name] == 0))):

@@ -29,7 +29,9 @@ from tf_lottery.experiments.store import ParentLostError, Store, point_path, wri
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
-from tf_lottery.pruning.prune import masks, prunable_kernels, prune
+from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.masked_kernels import prunable_kernels
+from tf_lottery.pruning.prune import masks, prune_by
 from tf_lottery.rewinding.schedules import Rates, Staircase
 from tf_lottery.rewinding.techniques import TECHNIQUES
 from tf_lottery.training.engine import DivergedError, Engine
@@ -140,7 +142,13 @@ class StageRunner:
         step = rewind_step(spec)
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
-        report = prune(engine.model, spec.density, heuristic=spec.heuristic, seed=draws.integer("pruning"))
+        report = prune_by(
+            HEURISTICS[spec.heuristic],
+            engine.model,
+            spec.density,
+            seed=draws.integer("pruning"),
+            collect=engine.collector(draws),
+        )
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tf_lottery.pruning.criterion import Collect
 from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.masks import Kernel, Mask, keep_highest
 
@@ -62,10 +63,16 @@ class ByFilter:
         return self._kept(shapes, self._setting(shapes, density))
 
     def choose(
-        self, *, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
+        self,
+        *,
+        kernels: Mapping[str, Kernel],
+        masks: Mapping[str, Mask],
+        density: float,
+        seed: int,
+        collect: Collect | None = None,
     ) -> dict[str, Mask]:
         """Return the masks that keep the filters of the highest L1 norm, of equals the first, in each layer."""
-        del seed
+        del seed, collect
         shapes = {name: kernel.shape for name, kernel in kernels.items()}
         setting = self._setting(shapes, density)
         if sum(int(mask.sum()) for mask in masks.values()) < _size(shapes):

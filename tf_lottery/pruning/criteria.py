@@ -1,26 +1,107 @@
-"""Criteria: a score for each prunable weight; the lowest go first."""
+"""Criteria, one row each: a score for each prunable weight; the lowest go first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from tf_lottery.pruning.masks import Kernel, Scores
-
-# kernel, random numbers of this pruning -> a score for each weight, in an array of its own
-Criterion = Callable[[Kernel, np.random.Generator], Scores]
+from tf_lottery.pruning.criterion import Criterion, Seen
+from tf_lottery.pruning.masks import Scores
 
 
-def magnitude(kernel: Kernel, generator: np.random.Generator) -> Scores:
-    """Score a weight by its absolute value (Han et al. 2015; the authors' code, prune_functions.py)."""
-    del generator
-    return np.abs(kernel)
+def _magnitude(seen: Seen) -> Scores:
+    return np.abs(seen.kernel)
 
 
-def random(kernel: Kernel, generator: np.random.Generator) -> Scores:
-    """Score each weight by a uniform random number in [0, 1)."""
-    return generator.random(kernel.shape, np.float32)
+def _random(seen: Seen) -> Scores:
+    return seen.generator.random(seen.kernel.shape, np.float32)
 
 
-CRITERIA: Mapping[str, Criterion] = {"magnitude": magnitude, "random": random}
+def _lamp(seen: Seen) -> Scores:
+    """Return w^2 over the sum of the kernel's from the largest to this one; of equals the first counts as larger.
+
+    So one weight of each kernel has 1, which no other can pass.
+    """
+    squares = np.square(seen.kernel, dtype=np.float64).ravel()
+    order = np.argsort(-squares, kind="stable")
+    scores = np.empty_like(squares)
+    scores[order] = squares[order] / np.maximum(np.cumsum(squares[order]), np.finfo(np.float64).tiny)
+    return scores.reshape(seen.kernel.shape)
+
+
+def _saliency(seen: Seen) -> Scores:
+    return np.abs(seen.kernel * seen.collected)
+
+
+def _squared_saliency(seen: Seen) -> Scores:
+    return np.square(seen.kernel, dtype=np.float64) * seen.collected
+
+
+def _half_squared_saliency(seen: Seen) -> Scores:
+    return _squared_saliency(seen) / 2
+
+
+def _gradient_flow(seen: Seen) -> Scores:
+    return seen.kernel * np.asarray(seen.collected, np.float64)
+
+
+def _as_collected(seen: Seen) -> Scores:
+    return np.array(seen.collected)
+
+
+CRITERIA: Mapping[str, Criterion] = {
+    "magnitude": Criterion(
+        score=_magnitude,
+        meaning="|w|",
+        source="Han et al. 2015; the authors' code, prune_functions.py",
+    ),
+    "random": Criterion(score=_random, meaning="a uniform random number in [0, 1)", source="a control of all of them"),
+    "lamp": Criterion(
+        score=_lamp,
+        meaning="w^2 over the sum of those of the layer's weights that are as large or larger",
+        source="Lee et al. 2021 (LAMP); jaeho-lee/layer-adaptive-sparsity",
+    ),
+    "saliency": Criterion(
+        score=_saliency,
+        quantity="gradient",
+        meaning="|w g|, g averaged over batches before the absolute value",
+        source="Mozer & Smolensky 1989; Lee et al. 2019 (SNIP) at the initial weights; namhoonlee/snip-public",
+    ),
+    "taylor": Criterion(
+        score=_squared_saliency,
+        quantity="squared_gradient",
+        meaning="(w g)^2, averaged over batches: the first-order estimate of the squared change of the loss",
+        source="Molchanov et al. 2019; NVlabs/Taylor_pruning, method 0",
+    ),
+    "taylor_second_order": Criterion(
+        score=_as_collected,
+        quantity="second_order",
+        meaning="(w g - w (H w) / 2)^2, averaged over batches: the second-order estimate",
+        source="Molchanov et al. 2019",
+    ),
+    "fisher": Criterion(
+        score=_half_squared_saliency,
+        quantity="squared_gradient",
+        meaning="w^2 E[g^2] / 2, with the gradient of each example: OBD by the diagonal empirical Fisher matrix",
+        source="Theis et al. 2018; Singh & Alistarh 2020 (WoodFisher, diagonal)",
+    ),
+    "obd": Criterion(
+        score=_half_squared_saliency,
+        quantity="hessian_diagonal",
+        meaning="w^2 h / 2, h the diagonal of the Hessian by Hutchinson's estimate, one draw of signs a batch",
+        source="LeCun et al. 1990 (optimal brain damage); Bekas et al. 2007 (the estimate)",
+    ),
+    "grasp": Criterion(
+        score=_gradient_flow,
+        quantity="hessian_gradient",
+        meaning="w (H g): those go first whose removal lowers the norm of the gradient least, or raises it",
+        source="Wang et al. 2020 (their score is the negative, and the highest go); alecwangcq/GraSP; no temperature",
+    ),
+    "synflow": Criterion(
+        score=_saliency,
+        quantity="synaptic_flow",
+        meaning="|w dR/dw|, R the sum of outputs for an input of ones in the network with all weights made absolute",
+        source="Tanaka et al. 2020; ganguli-lab/Synaptic-Flow",
+    ),
+}

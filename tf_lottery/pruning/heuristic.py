@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from tf_lottery.pruning.criterion import Collect
 from tf_lottery.pruning.masks import Kernel, Mask
 
 Shapes = Mapping[str, tuple[int, ...]]  # of every prunable kernel, by name
@@ -38,7 +39,13 @@ class Heuristic(Protocol):
         """
 
     def choose(
-        self, *, kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], density: float, seed: int
+        self,
+        *,
+        kernels: Mapping[str, Kernel],
+        masks: Mapping[str, Mask],
+        density: float,
+        seed: int,
+        collect: Collect | None = None,
     ) -> dict[str, Mask]:
         """Return the new masks, so many weights kept, none of them pruned before.
 
@@ -47,7 +54,9 @@ class Heuristic(Protocol):
             masks: What is still kept of each, by the same names.
             density: Of the whole network, in [0, 1]; never relative to what is left.
             seed: For what is drawn.
+            collect: Gives what a criterion wants to know of the network and of examples; None if there is no network.
 
         Raises:
-            ValueError: NaN among the weights, a density above the present one, or one that it does not have.
+            ValueError: NaN among the weights or what is collected, a density above the present one, or one that it does
+                not have.
         """

@@ -11,8 +11,12 @@ import numpy as np
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
-from tf_lottery.pruning.cloning import masked_layers
+from tf_lottery.pruning.collector import Collector, Loss
+from tf_lottery.pruning.criterion import CannotCollectError, Collect
+from tf_lottery.pruning.examples import drawn_from
+from tf_lottery.pruning.heuristic import Heuristic
 from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.slots import slots_of
 
@@ -59,33 +63,6 @@ class PruneReport:
             f"{row.name:{width}}  {row.kept:>11,} of {row.total:>11,}  density {row.kept / row.total:.4f}"
             for row in (*self.kernels, whole)
         )
-
-
-def prunable_kernels(model: Any) -> list[tuple[str, Any, Any]]:
-    """Return (name, weights, mask) of every kernel with a mask, each once, in the order of the layers.
-
-    Names are unique: the variable's own, with #2 and so on where models inside the model repeat one.
-
-    Raises:
-        TypeError: Not a Keras model.
-        ValueError: The model has none.
-    """
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"the model is {model!r} ({type(model).__name__}); expected what tf_lottery.prunable(model) returned."
-        )
-    found: dict[str, tuple[str, Any, Any]] = {}
-    for layer in masked_layers(model):
-        for weight, mask, _ in layer.pruning_vars:
-            plain = weight.name.removesuffix(":0")
-            name, number = plain, 1
-            while name in found:
-                number += 1
-                name = f"{plain}#{number}"
-            found[name] = (name, weight, mask)
-    if not found:
-        raise ValueError("the model has no masks. Expected one that tf_lottery.prunable(model) returned.")
-    return list(found.values())
 
 
 def masks(model: Any) -> dict[str, Mask]:
@@ -142,19 +119,37 @@ def _mask(name: str, value: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
-def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0) -> PruneReport:
+def prune(
+    model: Any,
+    density: float,
+    *,
+    heuristic: str = "global_magnitude",
+    seed: int = 0,
+    data: Any = None,
+    loss: Any = None,
+) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
     Weights and optimizer slots that are not kept become 0 and stay 0. Pruned weights never come back, so iterative
     pruning is calling this again with a lower density.
 
+    Example:
+        tl.prune(model, 0.2)
+        tl.prune(model, 0.1, heuristic="taylor", data=(x_train, y_train))
+
     Args:
         model: Of `prunable`, trained.
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
             whole filters the nearest that there is, up to 0.0025 away.
-        heuristic: global_magnitude, layer_magnitude, random; or structured_a, structured_b, which remove whole
-            filters of this package's ResNet-56 and ResNet-110 and have five densities each.
-        seed: For random.
+        heuristic: Which go: a row of `python -m tf_lottery --list`, such as global_magnitude, layer_magnitude, lamp,
+            taylor, fisher or random; structured_a and structured_b remove whole filters of this package's ResNet-56
+            and ResNet-110 and have five densities each.
+        seed: For random, and for the examples that are drawn.
+        data: What heuristics look at that score by the loss, as `--list` says of them: (inputs, labels), arrays or
+            structures of them; or a tf.data.Dataset of batches of such pairs, of which the first are taken. Where there
+            are fewer than it says, all are taken. The model's weights and states are the same afterwards.
+        loss: What these differentiate: a Keras loss, its name or a function of (labels, outputs). By default the loss
+            that the model is compiled with, without what layers add to it.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
@@ -162,7 +157,8 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     Raises:
         TypeError: An argument of another kind.
         ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
-            among the weights; or a model without masks.
+            among the weights or gradients; a heuristic that looks at data without data or loss; or a model without
+            masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
     if not isinstance(heuristic, str):
@@ -172,14 +168,44 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
     row = lookup("heuristic", HEURISTICS, heuristic)
+    prunable_kernels(model)
+    draw = None if data is None else drawn_from(data, seed)
+    collect = Collector(model, loss=_loss(model, loss), draw=draw, seed=seed)
+    try:
+        return prune_by(row, model, density, seed=seed, collect=collect)
+    except CannotCollectError as error:
+        raise ValueError(f"heuristic {heuristic!r}: {error}") from None
+
+
+def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: Collect | None = None) -> PruneReport:
+    """Prune as `prune` does, by a heuristic's row.
+
+    Raises:
+        ValueError: As the row's `choose` does.
+    """
     kernels = prunable_kernels(model)
     before = masks(model)
     values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    new = row.choose(kernels=dict(zip(before, values, strict=True)), masks=before, density=density, seed=seed)
+    weights = dict(zip(before, values, strict=True))
+    new = row.choose(kernels=weights, masks=before, density=density, seed=seed, collect=collect)
     set_masks(model, new)
     return PruneReport(
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())
     )
+
+
+def _loss(model: Any, given: Any) -> Loss | None:
+    """Return the mean loss of a batch as a function of labels and outputs; None if there is none."""
+    if given is not None:
+        function = keras.losses.get(given)
+        return lambda labels, outputs: tf.reduce_mean(function(labels, outputs))
+    compiled = getattr(model, "compiled_loss", None)
+    if compiled is None or not model._is_compiled or model.loss is None:
+        return None
+    # One of its own: the model's adds up what `fit` shows.
+    weights = model._compile_config.config.get("loss_weights")
+    own: Loss = type(compiled)(model.loss, loss_weights=weights, output_names=model.output_names)
+    return own
 
 
 def density(model: Any) -> float:

@@ -14,19 +14,20 @@ from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import RECIPES, Training
 from tf_lottery.pruning.cloning import copy_weights
+from tf_lottery.pruning.collector import Collector
 from tf_lottery.pruning.flops import FlopCounter, Flops
 from tf_lottery.pruning.prunable import prunable
 from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
-from tf_lottery.training import inputs
+from tf_lottery.training import batches, inputs
 from tf_lottery.training.compiler import Jit, precision_of_layers, scaled, uses_xla
 from tf_lottery.training.environment import environment
 from tf_lottery.training.feed import Feed
 from tf_lottery.training.original_rates import OriginalRates
 from tf_lottery.training.randomness import Draws
-from tf_lottery.training.step_loop import StepLoop
+from tf_lottery.training.step_loop import StepLoop, mean_cross_entropy
 
 # A call of the compiled loop should come back to Python a few times a second, for progress and interrupts.
 _MULTIPLY_ADDS_PER_CALL = 3e10
@@ -70,7 +71,7 @@ class Engine:
             input_choice: Whether the examples are held in memory.
         """
         self._network, self._dataset, self._training = network, dataset, training
-        self._data_digest = splits.digest
+        self._data_digest, self._train = splits.digest, splits.train
         with precision_of_layers(training.precision):
             self.model = prunable(self._build())
         source = inputs.choose(input_choice, splits)
@@ -160,6 +161,16 @@ class Engine:
     def order(self, epoch: int) -> str:
         """Return what tells the order of examples in this epoch, from 0, of the last `train` from that of others."""
         return self._feed.order(epoch)
+
+    def collector(self, draws: Draws) -> Collector:
+        """Return what collects for criteria, on examples of the training split drawn at random, not augmented."""
+
+        def draw(count: int) -> tuple[Any, Any]:
+            places = draws.generator("examples", 0).permutation(len(self._train.labels))[:count]
+            images = batches.normalise(tf.constant(self._train.images[places]), self._dataset)
+            return images.numpy(), self._train.labels[places]
+
+        return Collector(self.model, loss=mean_cross_entropy, draw=draw, seed=draws.integer("examples"))
 
     def flops(self) -> Flops:
         """Return the FLOPs of the network as it is now."""

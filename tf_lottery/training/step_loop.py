@@ -74,7 +74,7 @@ class StepLoop(keras.Model):
             images, labels = self._batch(piece, step)
             with tf.GradientTape() as tape:
                 logits = self(images, training=True)
-                cross_entropy = tf.reduce_mean(_losses(labels, logits))
+                cross_entropy = mean_cross_entropy(labels, logits)
                 loss = tf.add_n([cross_entropy, *self.losses])
             self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
             right = tf.reduce_mean(tf.cast(_right(labels, logits), tf.float32))
@@ -123,6 +123,11 @@ class StepLoop(keras.Model):
         if self._augmented:
             images = batches.crop_and_flip(batches.pad(images), rows)
         return batches.normalise(images, self._dataset), labels
+
+
+def mean_cross_entropy(labels: Any, logits: Any) -> Any:
+    """Return the mean cross-entropy in nats of labels [batch] and logits [batch, classes]."""
+    return tf.reduce_mean(_losses(labels, logits))
 
 
 def _losses(labels: Any, logits: Any) -> Any:
