@@ -225,6 +225,17 @@ def test_one_trial_gives_no_sign(published):
     assert not is_told(drawing.numbers).any()
 
 
+def test_a_map_says_that_its_scale_ends_where_a_difference_is_beyond_one_end(drawings):
+    sides = set()
+    for drawing in drawings:
+        if drawing.family == "gain":
+            below, above = bool((drawing.numbers.value < -2).any()), bool((drawing.numbers.value > 2).any())
+            if (below, above) not in sides:
+                sides.add((below, above))
+                assert ("The ends of the scale stand for all beyond." in note(drawn(drawing))) == (below or above)
+    assert sides & {(True, False), (False, True)}
+
+
 def test_all_maps_have_one_scale_and_its_unit(drawings, mine):
     scales = set()
     for drawing in [*drawings, *catalogue(scenes(blocks(mine)))]:
