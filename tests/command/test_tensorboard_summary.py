@@ -3,6 +3,7 @@
 import csv
 import re
 import statistics
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -108,6 +109,17 @@ def test_a_second_command_leaves_each_point_once(tmp_path):
         write_summary(table, [], tmp_path)
     assert read(tmp_path / "fine_tune-one_shot")[f"{GROUP}/test median [%]"] == [(90, 90.0)]
     assert len(list(tmp_path.rglob("*tfevents*"))) == 2
+
+
+def test_points_have_the_time_at_which_they_were_written(tmp_path):
+    before = time.time()
+    event_files.write_events(tmp_path, [(step, event_files.scalar("a", step)) for step in (3, 7)])
+    after = time.time()
+    (path,) = tmp_path.iterdir()
+    events = list(EventFileLoader(str(path)).Load())
+    assert [event.step for event in events] == [0, 3, 7]
+    assert all(before <= event.wall_time <= after for event in events)
+    assert events[0].file_version == "brain.Event:2"
 
 
 def test_runs_whose_names_changed_go_and_files_of_others_stay(tmp_path):

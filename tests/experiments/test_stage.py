@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tf_lottery import checkpoint
 from tf_lottery.datasets import known
@@ -21,6 +23,7 @@ from tf_lottery.experiments.stage import StageRunner
 from tf_lottery.experiments.store import Store
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.rewinding.techniques import TECHNIQUES
+from tf_lottery.training.randomness import Draws
 
 
 def grid(epochs, trials, techniques=tuple(TECHNIQUES), heuristics=("global_magnitude", "random")):
@@ -105,6 +108,24 @@ def go_on(store, runner, stages):
 
 def bytes_of(store):
     return {path.relative_to(store.root): path.read_bytes() for path in store.stages.glob("[!.]*/*/*/[!.]*/final.*")}
+
+
+def test_a_stage_goes_on_from_its_checkpoint_whatever_the_engine_did_since(interrupted, runner, stages):
+    runner.engine(stages[0].spec).put_fresh_state(Draws(seed=8, trial=1, depth=0), keep_masks=False)
+    runner.run(stages[0])
+    went_on = bytes_of(interrupted)
+    shutil.rmtree(interrupted.stages)
+    runner.run(stages[0])
+    assert went_on == bytes_of(interrupted) != {}
+
+
+def test_tensorboard_names_a_stages_row_by_trial_and_stage(store, stages):
+    for stage in stages:
+        (path,) = store.folder(stage.name).glob("events.out.tfevents.*")
+        values = [value for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
+        (row,) = [value for value in values if value.tag == hparams_metadata.SESSION_START_INFO_TAG]
+        told = hparams_metadata.parse_session_start_info_plugin_data(row.metadata.plugin_data.content)
+        assert told.group_name == f"trial_1/{store.folder(stage.name).name}"
 
 
 @pytest.fixture

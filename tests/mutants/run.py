@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -30,7 +32,7 @@ from mutants import Mutant, mutants_of
 from named import NAMED
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 900  # a mutant that takes longer is dead: it hangs
+SECONDS = 900  # a mutant that takes so much longer than three times what its tests take without it: it hangs
 
 
 def main() -> None:
@@ -53,18 +55,22 @@ def main() -> None:
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(asked.output.read_text()) if asked.output.exists() else {}
     preload()
-    whole: set[str] = set()
+    whole: dict[str, float] = {}  # seconds that tests take without a fault, by the last of them
     for mutant in chosen:
         if mutant.name not in known or asked.only:
             tests = tests_of(mutant.path)
-            if tests[-1] not in whole and (printed := run(None, tests)) != "lives":
-                sys.exit(f"{printed}\nThe tests fail without a fault: {' '.join(tests)}")
-            whole.add(tests[-1])
+            if tests[-1] not in whole:
+                began = time.monotonic()
+                verdict, printed = run(None, tests, seconds=math.inf)
+                if verdict != "lives":
+                    sys.exit(f"{printed}\nThe tests fail without a fault: {' '.join(tests)}")
+                whole[tests[-1]] = time.monotonic() - began
             began = time.monotonic()
-            verdict = run(mutant, tests)
-            known[mutant.name] = {"mutant": str(mutant), "verdict": verdict}
+            verdict, printed = run(mutant, tests, seconds=SECONDS + 3 * whole[tests[-1]])
+            known[mutant.name] = {"mutant": str(mutant), "verdict": verdict, "by": failed_of(printed)}
             asked.output.write_text(json.dumps(known, indent=1))
-            print(f"{verdict:8} {time.monotonic() - began:4.0f} s  {mutant}", flush=True)
+            by = known[mutant.name]["by"]
+            print(f"{verdict:8} {time.monotonic() - began:4.0f} s  {mutant}  {by}".rstrip(), flush=True)
     lives = [mutant for mutant in chosen if known[mutant.name]["verdict"] == "lives"]
     explained = (Path(__file__).parent / "survivors.md").read_text()
     open_ = [mutant for mutant in lives if mutant.name not in explained]
@@ -85,7 +91,7 @@ def run_named(only: str) -> int:
             begin = text.index(fault.old)
             line = text[:begin].count("\n") + 1
             mutant = Mutant(fault.path, line, begin, begin + len(fault.old), fault.old, fault.new)
-            verdict = run(mutant, [fault.tests])
+            verdict, _ = run(mutant, [fault.tests], seconds=2 * SECONDS)
             status |= verdict == "lives"
             print(f"{verdict:8} {name}  ({fault.tests})", flush=True)
     return status
@@ -106,6 +112,8 @@ def tests_of(path: str) -> list[str]:
     parts = Path(path).with_suffix("").parts
     folder = Path("tests", *(parts[1:-1] if parts[0] == "tf_lottery" else parts[:-1]))
     own = folder / f"test_{parts[-1]}.py"
+    while not (ROOT / folder).is_dir():  # tests of a folder inside another stand beside those of the other
+        folder = folder.parent
     if folder == Path("tests"):
         return [str(own)] if (ROOT / own).exists() else ["tests/end_to_end"]
     others = [str(file.relative_to(ROOT)) for file in sorted((ROOT / folder).glob("**/test_*.py"))]
@@ -120,8 +128,13 @@ def preload() -> None:
         __import__(name)
 
 
-def run(mutant: Mutant | None, tests: Sequence[str]) -> str:
-    """Return "dies" or "lives"; with no mutant, "lives" or what the tests printed."""
+def failed_of(printed: str) -> str:
+    """Return the test that failed, of what pytest printed; "" if it names none."""
+    return "".join(re.findall(r"^(?:FAILED|ERROR) (\S+)", printed, re.MULTILINE)[:1])
+
+
+def run(mutant: Mutant | None, tests: Sequence[str], *, seconds: float) -> tuple[str, str]:
+    """Return "dies", "lives" or "hangs", and what the tests printed."""
     with tempfile.TemporaryDirectory() as folder:
         copy, log = Path(folder) / "copy", Path(folder) / "log"
         tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -135,16 +148,15 @@ def run(mutant: Mutant | None, tests: Sequence[str]) -> str:
         if child == 0:
             os.setsid()
             _test(copy, tests, log)
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                failed = "dies" if mutant else log.read_text()
-                return failed if os.waitstatus_to_exitcode(status) else "lives"
+                return "dies" if os.waitstatus_to_exitcode(status) else "lives", log.read_text(errors="replace")
             time.sleep(0.2)
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return "dies"
+        return "hangs", log.read_text(errors="replace")
 
 
 def _test(copy: Path, tests: list[str], log: Path) -> None:

@@ -52,6 +52,12 @@ def test_the_main_techniques_lie_inside_the_frame_of_every_figure(drawings):
                 lowest = main.value if drawing.family.startswith(("epochs", "search_cost")) else main.low
                 assert low <= lowest.min(), drawing.name
                 assert main.high.max() <= high, drawing.name
+                for axes in figure.axes:
+                    left, right = axes.get_xlim()
+                    for line in axes.lines:
+                        if line.get_marker() in ("D", "*", "o"):
+                            assert left <= min(line.get_xdata()), drawing.name
+                            assert max(line.get_xdata()) <= right, drawing.name
 
 
 def test_each_row_of_panels_holds_what_the_main_techniques_have_there(drawings):

@@ -171,6 +171,25 @@ def test_search_cost_tells_heuristics_schedules_and_sources_apart_and_shows_the_
     assert high - low < 2 * (main.high.max() - main.low.min())
 
 
+def test_search_costs_are_read_off_plain_numbers_and_named_once(behind):
+    drawings = catalogue(scenes(blocks(behind)))
+    (drawing,) = (d for d in drawings if d.family == "search_cost" and "structured" not in d.name)
+    figure = drawn(drawing)
+    (legend,) = figure.legends
+    assert len(legend.texts) == drawing.numbers.technique.nunique()
+    assert len(figure.axes) == 3
+    for place, axes in enumerate(figure.axes):
+        ticks = [int(label.get_text().replace(",", "")) for label in axes.get_xticklabels()]
+        assert ticks == list(axes.get_xticks())
+        assert len(ticks) >= 2
+        low, high = axes.get_xlim()
+        costs = np.concatenate([line.get_xdata() for line in axes.lines if line.get_marker() in ("D", "*", "o")])
+        assert set(costs) <= set(drawing.numbers.search_cost)
+        assert low <= min(*ticks, *costs)
+        assert max(*ticks, *costs) <= high
+        assert bool(axes.get_ylabel()) == axes.yaxis.get_tick_params()["labelleft"] == (place == 0)
+
+
 def test_a_gain_has_a_sign_only_where_no_two_trials_contradict_it(drawings, plain):
     """By loops over the CSV: every trial of one technique is above every trial of the other, or below."""
     checked = {True: 0, False: 0}
@@ -204,6 +223,17 @@ def test_one_trial_gives_no_sign(published):
     one = published[(published.network == "resnet20") & ((published.technique == "dense") | (published.trial == 1))]
     (drawing, *_) = (d for d in catalogue(scenes(blocks(one))) if d.family == "gain")
     assert not is_told(drawing.numbers).any()
+
+
+def test_a_map_says_that_its_scale_ends_where_a_difference_is_beyond_one_end(drawings):
+    sides = set()
+    for drawing in drawings:
+        if drawing.family == "gain":
+            below, above = bool((drawing.numbers.value < -2).any()), bool((drawing.numbers.value > 2).any())
+            if (below, above) not in sides:
+                sides.add((below, above))
+                assert ("The ends of the scale stand for all beyond." in note(drawn(drawing))) == (below or above)
+    assert sides & {(True, False), (False, True)}
 
 
 def test_all_maps_have_one_scale_and_its_unit(drawings, mine):

@@ -146,9 +146,15 @@ def test_points_of_the_literature_stand_inside_the_frame_at_their_share_of_the_p
                        retrain_epochs=mine.retrain_epochs.replace(lengths))  # fmt: skip
     tables = {"published": [theirs], "own": [mine], "laid over": [theirs, mine]}[source]
     (drawing,) = drawings(pd.concat(tables, ignore_index=True), "epochs")
-    points = {}
+    points, last = {}, {"published": 182, "own": 18, "laid over": 100}[source]
     for axes in drawn(drawing).axes:
+        if axes.get_visible():
+            (zone,) = (each for each in axes.patches if each.get_x() > 0)  # the paper's: a quarter of T to 90%
+            assert (zone.get_x(), zone.get_x() + zone.get_width()) == pytest.approx((0.25 * last, 0.9 * last))
+            assert axes.get_xticks()[-1] == pytest.approx(last)
         for line in axes.lines:
+            if len(line.get_xdata()) > 2:
+                assert line.get_xdata()[-1] == pytest.approx(last)
             if line.get_markerfacecolor() == "#BBBBBB":
                 ((x,), (y,)) = line.get_xdata(), line.get_ydata()
                 points[y] = x

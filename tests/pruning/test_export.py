@@ -46,6 +46,23 @@ def test_an_exported_model_is_plain_smaller_and_the_same(model, tmp_path, capsys
     assert printed.endswith(f"load it with keras.models.load_model({str(tmp_path / name)!r})\n")
 
 
+class Unsaved(keras.optimizers.SGD):
+    """An optimizer of somebody's own, with which no format holds the model."""
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+def test_before_is_the_sum_of_all_variables_where_no_format_holds_the_model_with_its_optimizer(tmp_path):
+    made = tl.prunable(keras.Sequential([layers.Dense(4, input_shape=(3,))]))
+    made.compile(Unsaved(0.1), "mse")
+    tl.prune(made, 0.5)
+    before = tl.export(made, tmp_path / "small.h5").before  # which is tried, and then .keras, and a folder
+    assert before.bytes == sum(variable.numpy().nbytes for variable in made.variables)
+    assert (before.parameters, before.nonzero_parameters) == (3 * 4 + 4, 6)
+    assert [each.name for each in tmp_path.iterdir()] == ["small.h5"]
+
+
 def test_a_tflite_file_is_sparse_and_predicts_the_same(model, tmp_path):
     report = tl.export(model, tmp_path / "small.tflite")
     assert report.after.bytes < 0.2 * 4 * report.after.parameters

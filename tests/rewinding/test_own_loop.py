@@ -5,6 +5,7 @@ import pytest
 
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.rewinding.points import MissingPointError
 from tf_lottery.rewinding.state import capture
 
 BATCHES = 3
@@ -130,3 +131,15 @@ def test_a_rate_that_is_a_number_is_put_back(tmp_path):
     model.optimizer.learning_rate = 0.01
     tl.rewind_learning_rate(model, points, epoch=1)
     assert loop.train(points, range(1, 2)) == [0.5] * BATCHES
+
+
+@pytest.mark.parametrize("rewind", [tl.rewind_weights, tl.rewind_learning_rate])
+def test_what_is_trained_after_a_rewind_is_not_kept(tmp_path, rewind):
+    model = prunable_model(keras.optimizers.SGD(0.1))
+    points, loop = tl.RewindPoints(tmp_path, epochs=[1, 3]), Loop(model)
+    loop.train(points, range(2))
+    rewind(model, points, epoch=1)
+    loop.train(points, range(1, 4))
+    assert points.read(1, model)
+    with pytest.raises(MissingPointError, match=r"no rewind point of epoch 3 .* it has \[1\]"):
+        points.read(3, model)

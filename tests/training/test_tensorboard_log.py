@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import time
 
 import numpy as np
 import pytest
@@ -53,11 +54,16 @@ def test_a_full_disk_is_the_systems_error_and_names_the_file(tmp_path):
         TensorBoardLog(tmp_path / "none")
 
 
-def test_a_file_begins_with_the_version_of_its_format(tmp_path):
-    TensorBoardLog(tmp_path).close()
+def test_a_file_begins_with_the_version_of_its_format_and_events_have_the_time(tmp_path):
+    before = time.time()
+    log = TensorBoardLog(tmp_path)
+    log.epoch(ROW)
+    log.close()
     (path,) = tmp_path.iterdir()
-    first = next(iter(tf.data.TFRecordDataset(str(path)))).numpy()
-    assert event_pb2.Event.FromString(first).file_version == "brain.Event:2"
+    events = [event_pb2.Event.FromString(each.numpy()) for each in tf.data.TFRecordDataset(str(path))]
+    assert events[0].file_version == "brain.Event:2"
+    assert [event.step for event in events] == [0, ROW["step"]]
+    assert all(before <= event.wall_time <= time.time() for event in events)
 
 
 def test_scalars_masks_histograms_and_hparams_are_read_back(tmp_path, read):
