@@ -84,7 +84,7 @@ def listing() -> str:
     sections: dict[str, dict[str, str]] = {
         "strategies": {name: technique.meaning for name, technique in TECHNIQUES.items()},
         "heuristics": {name: heuristic.meaning for name, heuristic in HEURISTICS.items()},
-        "criteria": {name: f"{criterion.meaning}; {criterion.source}" for name, criterion in CRITERIA.items()},
+        "criteria": {name: f"{criterion.meaning} ({criterion.source})" for name, criterion in CRITERIA.items()},
         "schedules": SCHEDULES,
         "networks": dict.fromkeys(networks.NETWORKS, ""),
         "datasets": {

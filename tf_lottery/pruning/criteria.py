@@ -59,7 +59,7 @@ CRITERIA: Mapping[str, Criterion] = {
     "random": Criterion(score=_random, meaning="a uniform random number in [0, 1)", source="a control of all of them"),
     "lamp": Criterion(
         score=_lamp,
-        meaning="w^2 over the sum of those of the layer's weights that are as large or larger",
+        meaning="w^2 over the sum of the layer's from the largest to this one",
         source="Lee et al. 2021 (LAMP); jaeho-lee/layer-adaptive-sparsity",
     ),
     "saliency": Criterion(
@@ -71,37 +71,37 @@ CRITERIA: Mapping[str, Criterion] = {
     "taylor": Criterion(
         score=_squared_saliency,
         quantity="squared_gradient",
-        meaning="(w g)^2, averaged over batches: the first-order estimate of the squared change of the loss",
+        meaning="mean (w g)^2 of batches: the squared change of the loss, to first order",
         source="Molchanov et al. 2019; NVlabs/Taylor_pruning, method 0",
     ),
     "taylor_second_order": Criterion(
         score=_as_collected,
         quantity="second_order",
-        meaning="(w g - w (H w) / 2)^2, averaged over batches: the second-order estimate",
+        meaning="mean (w g - w (H w) / 2)^2 of batches: the same, to second order",
         source="Molchanov et al. 2019",
     ),
     "fisher": Criterion(
         score=_half_squared_saliency,
         quantity="squared_gradient",
-        meaning="w^2 E[g^2] / 2, with the gradient of each example: OBD by the diagonal empirical Fisher matrix",
+        meaning="w^2 E[g^2] / 2, g of each example: OBD by the empirical Fisher matrix",
         source="Theis et al. 2018; Singh & Alistarh 2020 (WoodFisher, diagonal)",
     ),
     "obd": Criterion(
         score=_half_squared_saliency,
         quantity="hessian_diagonal",
-        meaning="w^2 h / 2, h the diagonal of the Hessian by Hutchinson's estimate, one draw of signs a batch",
+        meaning="w^2 h / 2, h the Hessian's diagonal, estimated by random signs",
         source="LeCun et al. 1990 (optimal brain damage); Bekas et al. 2007 (the estimate)",
     ),
     "grasp": Criterion(
         score=_gradient_flow,
         quantity="hessian_gradient",
-        meaning="w (H g): those go first whose removal lowers the norm of the gradient least, or raises it",
-        source="Wang et al. 2020 (their score is the negative, and the highest go); alecwangcq/GraSP; no temperature",
+        meaning="w (H g): what the gradient's norm loses without it",
+        source="Wang et al. 2020, their score's negative, no temperature; alecwangcq/GraSP",
     ),
     "synflow": Criterion(
         score=_saliency,
         quantity="synaptic_flow",
-        meaning="|w dR/dw|, R the sum of outputs for an input of ones in the network with all weights made absolute",
+        meaning="|w dR/dw|, R the sum of outputs for ones, all weights absolute",
         source="Tanaka et al. 2020; ganguli-lab/Synaptic-Flow",
     ),
 }
