@@ -307,6 +307,18 @@ def test_a_criterion_that_looks_at_data_sees_examples_of_the_stages_own_random_n
         assert np.count_nonzero(ours) < np.count_nonzero(masks)
 
 
+def test_a_stage_whose_gradients_are_no_numbers_failed_and_says_so(store, runner, stages):
+    (stage, *_) = plan(grid(2, 1, ("fine_tune",), ("saliency",)).specs())[1:]
+    parent = store.final(stages[0].name)
+    arrays, metadata = checkpoint.read(parent)
+    arrays["weights/logits/bias"] = np.full_like(arrays["weights/logits/bias"], np.nan)
+    checkpoint.write(parent, arrays, metadata)
+    runner.run(stage)
+    result = store.result(stage.name)
+    assert result["status"] == "failed"
+    assert "gradients of the loss are not finite numbers" in result["message"]
+
+
 KERNELS = ("hidden/kernel", "hidden/kernel#2", "logits/kernel")
 
 

@@ -26,7 +26,7 @@ def in_order(count):
 def softmax_regression():
     keras.utils.set_random_seed(5)
     model = tl.prunable(keras.Sequential([layers.Dense(3, input_shape=(4,))]))
-    return model, Collector(model, loss=LOSS, draw=in_order, seed=1)
+    return model, Collector(model, find_loss=lambda: LOSS, draw=in_order, seed=1)
 
 
 def collect(pair, quantity, **examples):
@@ -81,10 +81,12 @@ def test_second_order_quantities_use_the_exact_hessian(softmax_regression):
 def test_the_diagonal_of_the_hessian_is_estimated_without_bias(softmax_regression):
     model, _ = softmax_regression
     _, of = by_hand(model)
-    many = Collector(model, loss=LOSS, draw=lambda count: (np.tile(X, (100, 1)), np.tile(Y, 100)), seed=7)
+    many = Collector(model, find_loss=lambda: LOSS, draw=lambda count: (np.tile(X, (100, 1)), np.tile(Y, 100)), seed=7)
     estimate, expected = collect((model, many), "hessian_diagonal", count=1200, batch=12), of(slice(0, 12))[2]
     np.testing.assert_allclose(estimate, expected, atol=0.1)
-    one_draw = collect((model, Collector(model, loss=LOSS, draw=in_order, seed=0)), "hessian_diagonal", batch=12)
+    one_draw = collect(
+        (model, Collector(model, find_loss=lambda: LOSS, draw=in_order, seed=0)), "hessian_diagonal", batch=12
+    )
     assert np.abs(one_draw - expected).max() > 0.1  # it is an average of many that comes near
 
 
@@ -92,7 +94,9 @@ def test_a_diagonal_hessian_is_found_exactly():
     """Inputs with one number each, and a squared error: no weight meets another."""
     model = tl.prunable(keras.Sequential([layers.Dense(1, use_bias=False, input_shape=(3,))]))
     x = np.diag([1.0, 2.0, 3.0]).astype(np.float32)
-    collector = Collector(model, loss=keras.losses.MeanSquaredError(), draw=lambda count: (x, np.ones((3, 1))), seed=0)
+    collector = Collector(
+        model, find_loss=keras.losses.MeanSquaredError, draw=lambda count: (x, np.ones((3, 1))), seed=0
+    )
     # The mean of (w_i x_i - 1)^2 over three examples: 2 x_i^2 / 3.
     close(collect((model, collector), "hessian_diagonal", count=3, batch=3), [[2 / 3], [8 / 3], [6.0]])
 
@@ -123,7 +127,7 @@ def test_they_are_the_derivatives_of_the_loss_under_the_candidate_masks(convolut
     """Beside central differences of the loss, of one weight in each kernel; batch norm in either mode."""
     model, x = convolutional
     y = Y.repeat(2)
-    collector = Collector(model, loss=LOSS, draw=lambda count: (x, y), seed=0)
+    collector = Collector(model, find_loss=lambda: LOSS, draw=lambda count: (x, y), seed=0)
     masks = {name: mask.copy() for name, mask in tl.masks(model).items()}
     for mask in masks.values():
         mask.reshape(-1)[::3] = 0
@@ -169,7 +173,7 @@ def test_synaptic_flow_by_hand():
     norm.set_weights([np.array([-2.0, 1.0, 0.5]), np.zeros(3), np.zeros(3), np.array([4.0, 1.0, 0.25])])
     masks = {name: mask.copy() for name, mask in tl.masks(model).items()}
     next(iter(masks.values()))[0, 0] = 0
-    flow = list(Collector(model, loss=None, draw=None, seed=0)("synaptic_flow", None, masks).values())
+    flow = list(Collector(model, find_loss=lambda: None, draw=None, seed=0)("synaptic_flow", None, masks).values())
     first, second, scale = np.abs(first * next(iter(masks.values()))), np.abs(second), np.abs(scale)
     np.testing.assert_allclose(flow[0], np.tile(scale * second.sum(1), (2, 1)))
     np.testing.assert_allclose(flow[1], np.tile((first.sum(0) * scale)[:, None], (1, 2)))
@@ -179,7 +183,7 @@ def test_synaptic_flow_is_conserved_and_empties_no_layer_at_a_density_of_one_in_
     keras.utils.set_random_seed(2)
     stack = [layers.Dense(60, "relu", use_bias=False) for _ in range(4)]
     model = tl.prunable(keras.Sequential([keras.Input((60,)), *stack, layers.Dense(10, use_bias=False)]))
-    flow = Collector(model, loss=None, draw=None, seed=0)("synaptic_flow", None, tl.masks(model))
+    flow = Collector(model, find_loss=lambda: None, draw=None, seed=0)("synaptic_flow", None, tl.masks(model))
     through = [np.abs(weight.numpy() * flow[name]).sum() for name, weight, _ in prunable_kernels(model)]
     np.testing.assert_allclose(through, through[0], rtol=1e-6)  # Tanaka et al. 2020, theorem on conservation
     report = tl.prune(model, 0.002, heuristic="synflow")
@@ -199,8 +203,69 @@ def test_what_is_missing_is_said():
         tl.prune(model, 0.5, heuristic="taylor", data=X, loss=LOSS)
     model.layers[0].layer.kernel.assign(np.full((4, 3), np.nan))
     with pytest.raises(CannotCollectError, match="not finite") as raised:
-        Collector(model, loss=LOSS, draw=in_order, seed=0)("gradient", Examples(count=4, batch=4), tl.masks(model))
+        Collector(model, find_loss=lambda: LOSS, draw=in_order, seed=0)(
+            "gradient", Examples(count=4, batch=4), tl.masks(model)
+        )
     assert isinstance(raised.value, ValueError)
+    assert tl.density(model) == 1
+
+
+IDS = GENERATOR.integers(0, 20, (12, 5))
+
+
+def _recurrent():
+    embedding = layers.Embedding(20, 4, batch_input_shape=(6, 5), mask_zero=True)
+    return keras.Sequential([embedding, layers.GRU(5, stateful=True), layers.Dense(3)])
+
+
+def _attention():
+    words = keras.Input((5, 4))
+    summed = words + layers.MultiHeadAttention(2, 3)(words, words)  # an operator as a layer
+    return keras.Model(words, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.LayerNormalization()(summed))))
+
+
+def _half_precision():
+    stack = [layers.Dense(8, "relu", dtype="mixed_float16"), layers.BatchNormalization(dtype="mixed_float16")]
+    return keras.Sequential([keras.Input((4,)), *stack, layers.Dense(3)])
+
+
+def _frozen():
+    return keras.Sequential([layers.Dense(6, trainable=False, input_shape=(4,)), layers.Dense(3)])
+
+
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [(_recurrent, IDS), (_attention, X.repeat(5, axis=0).reshape(12, 5, 4)), (_half_precision, X), (_frozen, X)],
+)
+def test_models_of_many_kinds_are_scored_and_are_the_same_afterwards(make, x):
+    keras.utils.set_random_seed(1)
+    model = tl.prunable(make())
+    states = [state for layer in model.layers for state in tf.nest.flatten(getattr(layer, "states", None))]
+    held = [*model.weights, *(state for state in states if state is not None)]
+    before = [variable.numpy() for variable in held]
+    collector = Collector(model, find_loss=lambda: LOSS, draw=lambda count: (x, Y), seed=0)
+    for quantity in ("squared_gradient", "hessian_diagonal", "synaptic_flow"):
+        found = collector(quantity, Examples(count=12, batch=6, mode="training"), tl.masks(model))
+        assert any(values.any() for values in found.values())
+        assert {name: values.shape for name, values in found.items()} == {
+            name: mask.shape for name, mask in tl.masks(model).items()
+        }
+    assert all(np.array_equal(variable.numpy(), values) for variable, values in zip(held, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "loss", "told"),
+    [
+        (X, np.full(12, 99), LOSS, "99 which is outside the valid range"),
+        (X[:, :2], Y, LOSS, r"expected shape=\(None, 4\), found shape=\(12, 2\)"),
+        (X, np.ones((12, 7)), "mse", "Dimensions must be equal"),
+        (X, Y, "mee", "loss is 'mee'; expected a Keras loss"),
+    ],
+)
+def test_data_and_losses_that_do_not_fit_are_one_sentence(x, y, loss, told):
+    model = tl.prunable(keras.Sequential([layers.Dense(3, input_shape=(4,))]))
+    with pytest.raises(ValueError, match=rf"^heuristic 'taylor': .*{told}[^\n]*$"):
+        tl.prune(model, 0.5, heuristic="taylor", data=(x, y), loss=loss)
     assert tl.density(model) == 1
 
 

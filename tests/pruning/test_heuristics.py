@@ -24,7 +24,7 @@ def ones(arrays):
 def collect_from(arrays):
     """Return what stands in for a network: a quantity that is another one for each weight."""
     quantities = {name: np.linspace(-1, 2, array.size).reshape(array.shape) for name, array in arrays.items()}
-    return lambda quantity, examples, masks: quantities
+    return lambda quantity, examples, masks: dict(quantities)
 
 
 @pytest.mark.parametrize("heuristic", [name for name, row in HEURISTICS.items() if row.any_density])

@@ -29,6 +29,7 @@ from tf_lottery.experiments.store import ParentLostError, Store, point_path, wri
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
+from tf_lottery.pruning.criterion import CannotCollectError
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.prune import masks, prune_by
@@ -66,7 +67,7 @@ class StageRunner:
         logging.info("stage %s begins", stage.name)
         try:
             result = self._train(stage, folder)
-        except DivergedError as error:
+        except (DivergedError, CannotCollectError) as error:
             logging.info("stage %s failed: %s", stage.name, error)
             result = {"status": "failed", "message": str(error)} | identity(stage.spec)
         result["wall_seconds"] = round(time.monotonic() - started, 3)

@@ -87,9 +87,11 @@ class ByWeight:
             gone = masks[name] == 0
             if self.rounds > 1:
                 kernel = np.where(gone, 0, kernel)
-            quantity = None if quantities is None else quantities[name]
+            # Taken out: beside the scores, what they are made of is there for one kernel only.
+            quantity = None if quantities is None else quantities.pop(name)
             seen = Seen(kernel=kernel, mask=masks[name], generator=generator, quantity=quantity)
             scores.append(criterion.score(seen))
+            del quantity, seen
             if self.scope == "normalised":
                 scores[-1] = _normalised(scores[-1], gone)
             scores[-1][gone] = -np.inf

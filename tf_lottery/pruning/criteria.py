@@ -35,7 +35,7 @@ def _saliency(seen: Seen) -> Scores:
 
 
 def _squared_saliency(seen: Seen) -> Scores:
-    return np.square(seen.kernel, dtype=np.float64) * seen.collected
+    return np.square(seen.kernel) * seen.collected
 
 
 def _half_squared_saliency(seen: Seen) -> Scores:
@@ -43,7 +43,7 @@ def _half_squared_saliency(seen: Seen) -> Scores:
 
 
 def _gradient_flow(seen: Seen) -> Scores:
-    return seen.kernel * np.asarray(seen.collected, np.float64)
+    return seen.kernel * seen.collected
 
 
 def _as_collected(seen: Seen) -> Scores:

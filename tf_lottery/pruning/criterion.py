@@ -41,15 +41,15 @@ class Examples:
         return f"{self.count:,} examples {batches}, {self.mode} mode"
 
 
-# The quantity of every kernel, averaged over batches, by the kernel's name, under these masks.
-Collect = Callable[[Quantity, Examples | None, Mapping[str, Mask]], Mapping[str, Kernel]]
+# The quantity of every kernel, averaged over batches, by the kernel's name, under these masks; the caller's to empty.
+Collect = Callable[[Quantity, Examples | None, Mapping[str, Mask]], dict[str, Kernel]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """What a criterion sees of one kernel."""
 
-    kernel: Kernel  # its weights; what the mask does not keep is 0
+    kernel: Kernel  # its weights, also those that the mask does not keep, whose scores count nothing
     mask: Mask  # what is still kept
     generator: np.random.Generator  # of this pruning, the same one for all kernels, in the order of the network
     quantity: Kernel | None = None  # [*kernel] what the criterion asked for

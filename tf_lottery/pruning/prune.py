@@ -168,9 +168,8 @@ def prune(
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
     row = lookup("heuristic", HEURISTICS, heuristic)
-    prunable_kernels(model)
     draw = None if data is None else drawn_from(data, seed)
-    collect = Collector(model, loss=_loss(model, loss), draw=draw, seed=seed)
+    collect = Collector(model, find_loss=lambda: _loss(model, loss), draw=draw, seed=seed)
     try:
         return prune_by(row, model, density, seed=seed, collect=collect)
     except CannotCollectError as error:
@@ -197,7 +196,12 @@ def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: 
 def _loss(model: Any, given: Any) -> Loss | None:
     """Return the mean loss of a batch as a function of labels and outputs; None if there is none."""
     if given is not None:
-        function = keras.losses.get(given)
+        try:
+            function = keras.losses.get(given)
+        except (ValueError, TypeError):
+            raise CannotCollectError(
+                f"loss is {given!r}; expected a Keras loss, its name such as 'mse', or a function of (labels, outputs)."
+            ) from None
         return lambda labels, outputs: tf.reduce_mean(function(labels, outputs))
     compiled = getattr(model, "compiled_loss", None)
     if compiled is None or not model._is_compiled or model.loss is None:

@@ -24,7 +24,7 @@ class Batch:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.weights)
             loss = self.loss() * self.scale
-        return [gradient / self.scale for gradient in _gradients(tape, loss, self.weights)]
+        return self._gradients(tape, loss)
 
     def hessian_times(self, vector: Callable[[list[Any]], list[Any]]) -> tuple[list[Any], list[Any], list[Any]]:
         """Return gradients g, vectors v (made of g) and H v, H of the loss over all prunable weights together."""
@@ -34,8 +34,7 @@ class Batch:
             vectors = [tf.stop_gradient(each) for each in vector(gradients)]
             pairs = zip(gradients, vectors, strict=True)
             product = tf.add_n([tf.reduce_sum(gradient * each) for gradient, each in pairs]) * self.scale
-        products = [each / self.scale for each in _gradients(outer, product, self.weights)]
-        return gradients, vectors, products
+        return gradients, vectors, self._gradients(outer, product)
 
     def signs(self, gradients: Sequence[Any]) -> list[Any]:
         """Return +1 or -1 at random for each weight."""
@@ -43,10 +42,10 @@ class Batch:
         draws = [tf.random.stateless_uniform(tf.shape(each), seed) for each, seed in zip(gradients, seeds, strict=True)]
         return [tf.where(draw < 0.5, -1.0, 1.0) for draw in draws]
 
-
-def _gradients(tape: Any, target: Any, weights: Sequence[Any]) -> list[Any]:
-    found = tape.gradient(target, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in found]
+    def _gradients(self, tape: Any, scaled: Any) -> list[Any]:
+        found = tape.gradient(scaled, self.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        found = [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in found]
+        return found if self.scale == 1 else [each / self.scale for each in found]
 
 
 def _hessian_gradient(batch: Batch) -> list[Any]:

@@ -8,21 +8,41 @@ from typing import Any
 import numpy as np
 
 from tf_lottery.lazy_tf import tf
-from tf_lottery.pruning.cloning import clone, paired_weights
+from tf_lottery.pruning.cloning import Make, clone, paired_weights
+from tf_lottery.pruning.criterion import CannotCollectError
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Kernel, Mask
+from tf_lottery.pruning.refusals import REFUSALS, told
 
 
 class SynapticFlow:
     """dR/dw of each kernel, R the sum of the outputs for an input of ones (Tanaka et al. 2020).
 
-    In float64, since products of layers leave float32; all weights are absolute, batch norm's statistics too, and batch
-    norm is in inference mode (ganguli-lab/Synaptic-Flow, Pruners/pruners.py).
+    In float64, since products of layers leave float32, or where a layer cannot be made so in the model's own type; all
+    weights are absolute, batch norm's statistics too, and batch norm is in inference mode (ganguli-lab/Synaptic-Flow,
+    Pruners/pruners.py).
     """
 
     def __init__(self, model: Any) -> None:
-        """Copy the model."""
-        copy = clone(model, lambda layer, plain: _double(plain))
+        """Copy the model.
+
+        Raises:
+            CannotCollectError: It cannot be called on ones, or differentiated.
+        """
+        try:
+            self._copy(model, lambda layer, plain: _double(plain))
+        except REFUSALS:
+            try:
+                self._copy(model, lambda layer, plain: plain)
+            except REFUSALS as error:
+                raise CannotCollectError(
+                    f"the network cannot be called on ones, or differentiated there: {told(error)}. Expected a "
+                    "network of layers that can. Prune by another criterion."
+                ) from error
+
+    def _copy(self, model: Any, make: Make) -> None:
+        """Copy the model, and trace what is differentiated."""
+        copy = clone(model, make)
         pairs = list(paired_weights(model, copy))
         for _, weight in pairs:
             weight.assign(tf.abs(weight))
@@ -30,10 +50,10 @@ class SynapticFlow:
         kernels = prunable_kernels(model)
         self._kernels = {name: twins[id(getattr(weight, "_variable", weight))] for name, weight, _ in kernels}
         self._values = {name: weight.numpy() for name, weight in self._kernels.items()}
-        ones = [tf.ones([1, *_known(each)], each.dtype) for each in copy.inputs]
+        ones = [tf.ones([1 if size is None else size for size in each.shape], each.dtype) for each in copy.inputs]
         weights = list(self._kernels.values())
 
-        @tf.function
+        @tf.function(autograph=False)
         def gradients() -> list[Any]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
@@ -42,9 +62,9 @@ class SynapticFlow:
             found = tape.gradient(total, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return [tf.convert_to_tensor(each) for each in found]
 
-        self._gradients = gradients
+        self._gradients = gradients.get_concrete_function()
 
-    def __call__(self, masks: Mapping[str, Mask]) -> Mapping[str, Kernel]:
+    def __call__(self, masks: Mapping[str, Mask]) -> dict[str, Kernel]:
         """Return the gradient of each kernel under these masks, [*kernel], float64.
 
         Raises:
@@ -54,8 +74,9 @@ class SynapticFlow:
             weight.assign(np.where(masks[name] != 0, self._values[name], 0))
         found = dict(zip(self._kernels, (each.numpy() for each in self._gradients()), strict=True))
         if not all(np.isfinite(each).all() for each in found.values()):
-            raise ValueError(
-                "synaptic flow is not a finite number: a weight is not, or the network is too deep for it."
+            raise CannotCollectError(
+                "synaptic flow is not a finite number: a weight is not, or the network is deeper than float64 holds "
+                "products of its layers. Prune from an earlier checkpoint, or by another criterion."
             )
         return found
 
@@ -67,8 +88,3 @@ def _double(layer: Any) -> Any:
     if isinstance(dtype, str) and not tf.as_dtype(dtype).is_floating:
         return layer
     return type(layer).from_config(config | {"dtype": "float64"})
-
-
-def _known(tensor: Any) -> list[int]:
-    """Return the shape of one example, 1 where it may be any."""
-    return [1 if size is None else int(size) for size in tensor.shape[1:]]

@@ -170,7 +170,7 @@ class Engine:
             images = batches.normalise(tf.constant(self._train.images[places]), self._dataset)
             return images.numpy(), self._train.labels[places]
 
-        return Collector(self.model, loss=mean_cross_entropy, draw=draw, seed=draws.integer("examples"))
+        return Collector(self.model, find_loss=lambda: mean_cross_entropy, draw=draw, seed=draws.integer("examples"))
 
     def flops(self) -> Flops:
         """Return the FLOPs of the network as it is now."""
