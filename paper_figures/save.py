@@ -19,7 +19,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from tf_lottery.children import end_with_parent, left_to_this_process
+from tf_lottery.children import end_with_parent, kill_together, left_to_this_process
 from tf_lottery.cores import cores
 
 from . import canvas
@@ -113,8 +113,7 @@ def save_all(
     except BrokenProcessPool as error:
         raise DrawingDiedError from error
     except BaseException:  # interrupted: the figures under way, and those that wait, may take a minute
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
+        kill_together(set(multiprocessing.active_children()) - others)
         raise
     finally:
         pool.shutdown(cancel_futures=True)

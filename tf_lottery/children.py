@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 
 from tf_lottery.scratch import end_now
 
@@ -23,6 +25,16 @@ def left_to_this_process() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def kill_together(processes: Collection[BaseProcess]) -> None:
+    """Kill these children, all halted before the first ends: one that saw that would say so, with a traceback."""
+    for process in processes:
+        if process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGSTOP)
+    for process in processes:
+        process.kill()
 
 
 def end_with_parent() -> None:
