@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from paper_figures.look import INK, NAMES, SOFT, STYLE, look
 from tf_lottery.networks.recipes import resolve
-from tf_lottery.rewinding.schedules import Rates, Staircase
+from tf_lottery.rewinding.retraining import Retraining
+from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 TRAINING = resolve("paper_cifar10", examples=50_000)
@@ -23,14 +24,15 @@ Epochs = npt.NDArray[np.float64]  # [steps]
 
 def dense() -> tuple[Epochs, Rates]:
     """Return the epochs that each step of the dense training begins at, counted from 0, and its learning rate."""
-    steps = np.arange(TRAINING.total_steps)
-    return _epochs(steps), _schedule()(steps)
+    rates = original_rates(TRAINING)
+    return _epochs(len(rates)), rates
 
 
 def retraining(technique: str) -> tuple[Epochs, Rates]:
     """Return the same of what follows after pruning: epochs from T on."""
-    steps = TECHNIQUES[technique].steps(TRAINING.total_steps, TRAINING.steps_in(RETRAIN_EPOCHS))
-    return TRAINING.epochs + _epochs(np.arange(len(steps))), _schedule()(steps)
+    steps = TRAINING.steps_in(RETRAIN_EPOCHS)
+    rates = TECHNIQUES[technique].rates(Retraining(original=original_rates(TRAINING), steps=steps))
+    return TRAINING.epochs + _epochs(len(rates)), rates
 
 
 def figure() -> Figure:
@@ -82,12 +84,8 @@ def _marks() -> dict[str, int]:
     }
 
 
-def _schedule() -> Staircase:
-    return Staircase(peak=TRAINING.learning_rate, drops=TRAINING.drops)
-
-
-def _epochs(steps: npt.NDArray[np.int64]) -> Epochs:
-    return steps * (TRAINING.epochs / TRAINING.total_steps)
+def _epochs(steps: int) -> Epochs:
+    return np.arange(steps) * (TRAINING.epochs / TRAINING.total_steps)
 
 
 if __name__ == "__main__":

@@ -183,6 +183,16 @@ FAULTS = {
     "reinit without its T epochs": (
         lambda b: b.json("result.json", lambda r: r.update(search_cost=2.0), technique="reinit", density="0.8000"),
         "its search cost is 2; expected 5"),
+    "another share pruned": (
+        lambda b: b.json("result.json", lambda r: r.update(pruned_share=0.3)), "its result says pruned_share 0.3; "),
+    "another norm removed": (
+        lambda b: b.json("result.json", lambda r: r.update(removed_norm=0.5)), "its result says removed_norm 0.5; "),
+    "another rate": (
+        lambda b: b.orders(lambda rows: rows[1].update(learning_rate="0.02")), "its learning rate is 0.02 at step 40; "),
+    "another rate of a dense network": (
+        lambda b: b.orders(lambda rows: rows[0].update(learning_rate="0.02"), technique="dense"),
+        "its learning rate is 0.02 at step 19; expected 0.1"),
+    "too few steps": (lambda b: b.orders(lambda rows: rows.pop()), "it was trained for 20 steps; expected 41"),
     "trials in one order": (lambda b: _copy(b, "metrics.csv"), "their examples come in one order"),
     "trials from one start": (lambda b: _copy(b, "start.json"), "they start from the same weights"),
     "trials with one end": (lambda b: _copy(b, "final.safetensors"), "they end with the same weights"),

@@ -14,6 +14,7 @@ from tf_lottery.lookup import lookup
 from tf_lottery.pruning.cloning import masked_layers
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masks import Mask
+from tf_lottery.pruning.removed import removed
 from tf_lottery.pruning.slots import slots_of
 
 
@@ -31,6 +32,8 @@ class PruneReport:
     """What a pruning kept; `print(report)` shows a table."""
 
     kernels: tuple[KernelReport, ...]
+    pruned_share: float  # p: of the weights that were left before, those that this pruning removed
+    removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
 
     @property
     def kept(self) -> int:
@@ -157,7 +160,8 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
         seed: For random.
 
     Returns:
-        Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
+        Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`. And
+        what this pruning removed, on which the rates of a technique may depend.
 
     Raises:
         TypeError: An argument of another kind.
@@ -174,11 +178,16 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     row = lookup("heuristic", HEURISTICS, heuristic)
     kernels = prunable_kernels(model)
     before = masks(model)
-    values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    new = row.choose(kernels=dict(zip(before, values, strict=True)), masks=before, density=density, seed=seed)
+    values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
+    new = row.choose(kernels=values, masks=before, density=density, seed=seed)
+    own = {weight.ref() for _, weight, _ in kernels}
+    others = [variable.numpy() for variable in model.trainable_variables if variable.ref() not in own]
+    gone = removed(kernels=values, others=others, before=before, after=new)
     set_masks(model, new)
     return PruneReport(
-        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())
+        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
+        pruned_share=gone.share,
+        removed_norm=gone.norm,
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tf_lottery.networks.recipes import Training
+
 Steps = npt.NDArray[np.int64]  # [steps], of the original training, counted from 0
 Rates = npt.NDArray[np.float32]  # [steps]
 
@@ -30,3 +32,9 @@ class Staircase:
         # side="left": the drop's own step still has the old rate, as in the authors' code ("greater than").
         drops_passed = np.searchsorted(np.asarray(self.drops, np.int64), steps, side="left")
         return (self.peak * self.factor**drops_passed).astype(np.float32)
+
+
+def original_rates(training: Training) -> Rates:
+    """Return the rate of each step of the dense training."""
+    schedule = Staircase(peak=training.learning_rate, drops=training.drops)
+    return schedule(np.arange(training.total_steps))

@@ -101,6 +101,10 @@ class Engine:
         if not keep_masks:
             set_masks(self.model, {name: np.ones_like(mask) for name, mask in masks(self.model).items()})
         copy_weights(fresh, self.model)
+        self.put_fresh_slots()
+
+    def put_fresh_slots(self) -> None:
+        """Set the optimizer's slots and step to zero, as those of a new one."""
         for variable in self._loop.optimizer.variables:
             variable.assign(tf.zeros_like(variable))
 
