@@ -188,7 +188,8 @@ FAULTS = {
     "another norm removed": (
         lambda b: b.json("result.json", lambda r: r.update(removed_norm=0.5)), "its result says removed_norm 0.5; "),
     "another rate": (
-        lambda b: b.orders(lambda rows: rows[1].update(learning_rate="0.02")), "its learning rate is 0.02 at step 40; "),
+        lambda b: b.orders(lambda rows: rows[1].update(learning_rate="0.02")),
+        "its learning rate is 0.02 at step 40; expected 0.001"),
     "another rate of a dense network": (
         lambda b: b.orders(lambda rows: rows[0].update(learning_rate="0.02"), technique="dense"),
         "its learning rate is 0.02 at step 19; expected 0.1"),

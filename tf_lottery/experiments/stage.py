@@ -23,13 +23,13 @@ from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
-from tf_lottery.experiments.spec import Spec, TrainSpec
+from tf_lottery.experiments.spec import RetrainSpec, Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
 from tf_lottery.pruning.prune import masks, prunable_kernels, prune
-from tf_lottery.rewinding.retraining import Retraining
+from tf_lottery.rewinding.retraining import Momenta, Retraining
 from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
 from tf_lottery.training.engine import DivergedError, Engine
@@ -122,7 +122,14 @@ class StageRunner:
                 report=partial(self._report, stage),
                 checkpoint_seconds=self._execution.checkpoint_seconds,
             )
-            engine.train(rates=rates, ends=ends, from_step=going.step, draws=draws, callbacks=[points, epochs])
+            engine.train(
+                rates=rates,
+                momenta=_momenta(spec, len(rates)),
+                ends=ends,
+                from_step=going.step,
+                draws=draws,
+                callbacks=[points, epochs],
+            )
             result = measure(spec, engine, asked=asked, environment=environment)
             result |= {"steps": len(rates)} | going.pruned
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
@@ -276,3 +283,8 @@ def _rates(spec: Spec, pruned: Mapping[str, float]) -> Rates:
         removed_norm=pruned.get("removed_norm"),
     )
     return TECHNIQUES[spec.technique].rates(retraining)
+
+
+def _momenta(spec: Spec, steps: int) -> Momenta | None:
+    momenta = TECHNIQUES[spec.technique].momenta if isinstance(spec, RetrainSpec) else None
+    return None if momenta is None else momenta(steps)
