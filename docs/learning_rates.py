@@ -18,6 +18,7 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 
 TRAINING = resolve("paper_cifar10", examples=50_000)
 RETRAIN_EPOCHS = 130  # t, of T = 182
+PRUNED_SHARE, REMOVED_NORM = 0.8, 0.59  # p and D: as of the smallest 80% of normally distributed weights
 _WEIGHTS = {"trained": "trained weights", "rewound": "weights of epoch T - t", "fresh": "fresh weights"}
 Epochs = npt.NDArray[np.float64]  # [steps]
 
@@ -30,14 +31,14 @@ def dense() -> tuple[Epochs, Rates]:
 
 def retraining(technique: str) -> tuple[Epochs, Rates]:
     """Return the same of what follows after pruning: epochs from T on."""
-    steps = TRAINING.steps_in(RETRAIN_EPOCHS)
-    rates = TECHNIQUES[technique].rates(Retraining(original=original_rates(TRAINING), steps=steps))
+    retraining = Retraining.of(TRAINING, RETRAIN_EPOCHS, pruned_share=PRUNED_SHARE, removed_norm=REMOVED_NORM)
+    rates = TECHNIQUES[technique].rates(retraining)
     return TRAINING.epochs + _epochs(len(rates)), rates
 
 
 def figure() -> Figure:
     """Return a row for each technique: the dense training in grey, then the retraining in its colour."""
-    drawing = Figure(figsize=(6.9, 5.0), layout="constrained")
+    drawing = Figure(figsize=(6.9, 9.0), layout="constrained")
     drawing.suptitle(
         "The learning rate of each technique, and the weights it starts from (dot)",
         x=0.01,

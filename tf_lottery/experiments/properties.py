@@ -211,7 +211,7 @@ def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[st
             return
         source = _arrays(path)
     if TECHNIQUES[stage.spec["technique"]].slots == "zeroed":
-        source = {name: 0 * value if name.startswith("optimizer/") else value for name, value in source.items()}
+        source = source | {name: np.zeros_like(source[name]) for name in source if name.startswith("optimizer/")}
     expected = checkpoint.array_digests(_masked(source, stage.masks))
     whose = "the parent's trained state" if weights == "trained" else "the dense training's rewind point"
     if other := sorted(name for name in expected.keys() | stage.start if expected.get(name) != stage.start.get(name)):
@@ -272,10 +272,7 @@ def _retraining_rates(stage: _Stage, parent: _Stage) -> Iterator[str]:
         told = stage.result.get(name, value)  # an older version told neither
         if not math.isclose(told, value, rel_tol=1e-6, abs_tol=1e-12):
             yield f"its result says {name} {told:g}; the masks and the parent's weights say {value:g}"
-    training = stage.training
-    steps = training.steps_in(stage.spec["retrain_epochs"])
-    original, (share, norm) = original_rates(training), pruned.values()
-    retraining = Retraining(original=original, steps=steps, pruned_share=share, removed_norm=norm)
+    retraining = Retraining.of(stage.training, stage.spec["retrain_epochs"], **pruned)
     yield from _rates(stage, TECHNIQUES[stage.spec["technique"]].rates(retraining))
 
 

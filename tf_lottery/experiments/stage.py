@@ -272,17 +272,9 @@ def _draws(spec: Spec) -> Draws:
 
 
 def _rates(spec: Spec, pruned: Mapping[str, float]) -> Rates:
-    training = spec.dense.training
-    original = original_rates(training)
     if isinstance(spec, TrainSpec):
-        return original
-    retraining = Retraining(
-        original=original,
-        steps=training.steps_in(spec.retrain_epochs),
-        pruned_share=pruned.get("pruned_share"),
-        removed_norm=pruned.get("removed_norm"),
-    )
-    return TECHNIQUES[spec.technique].rates(retraining)
+        return original_rates(spec.training)
+    return TECHNIQUES[spec.technique].rates(Retraining.of(spec.dense.training, spec.retrain_epochs, **pruned))
 
 
 def _momenta(spec: Spec, steps: int) -> Momenta | None:

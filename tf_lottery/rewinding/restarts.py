@@ -18,13 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lottery.rewinding.retraining import Momenta, Retraining
-from tf_lottery.rewinding.schedules import Rates
+from tf_lottery.rewinding.schedules import Rates, Values, one_cycle_rates, one_cycle_values
 
-_Values = npt.NDArray[np.float64]  # [steps]
-
-# torch.optim.lr_scheduler.OneCycleLR as Le & Hua's code calls it, with its own default momenta.
-_RISING = 0.1  # part of the steps
-_START, _END = 1e-2, 1e-4  # parts of the highest rate
+# The defaults of torch.optim.lr_scheduler.OneCycleLR, with which Le & Hua's code calls it.
 _HIGH_MOMENTUM, _LOW_MOMENTUM = 0.95, 0.85
 
 
@@ -62,39 +58,22 @@ def adaptive_linear(retraining: Retraining) -> Rates:
 
 
 def one_cycle(retraining: Retraining) -> Rates:
-    """Return the rates of one cycle: hi / 100, up to hi along half a cosine, and down to hi / 10,000 along another.
-
-    The highest is at step 0.1 n - 1.
-    """
-    high = retraining.highest
-    return _cycle(retraining.steps, _START * high, high, _END * high).astype(np.float32)
+    """Return the rates of one cycle: hi / 100, up to hi along half a cosine, and down to hi / 10,000 along another."""
+    return one_cycle_rates(retraining.steps, retraining.highest)
 
 
 def one_cycle_momenta(steps: int) -> Momenta:
     """Return the momentum of each of n steps of one cycle: 0.95, down to 0.85 where the rate is highest, and back."""
-    return _cycle(steps, _HIGH_MOMENTUM, _LOW_MOMENTUM, _HIGH_MOMENTUM).astype(np.float32)
+    return one_cycle_values(steps, _HIGH_MOMENTUM, _LOW_MOMENTUM, _HIGH_MOMENTUM).astype(np.float32)
 
 
 def _linear_from(start: float, steps: int) -> Rates:
     return _warmed_up(steps, start, lambda k, r: start * (1 - k / r))
 
 
-def _warmed_up(steps: int, highest: float, after: Callable[[npt.NDArray[np.int64], int], _Values]) -> Rates:
+def _warmed_up(steps: int, highest: float, after: Callable[[npt.NDArray[np.int64], int], Values]) -> Rates:
     """Return the rates of a warm-up to `highest`, and `after(k, r)` from there on."""
     warmup, step = steps // 10, np.arange(steps)
     rising = highest * (1 - np.cos(np.pi * step / max(warmup, 1))) / 2
     falling = after(np.maximum(step - warmup - 1, 0), steps - warmup)
     return np.where(step < warmup, rising, falling).astype(np.float32)
-
-
-def _cycle(steps: int, start: float, top: float, end: float) -> _Values:
-    """Return values from `start` to `top` at step 0.1 n - 1, and from there to `end`, each along half a cosine."""
-    step, turn, last = np.arange(steps, dtype=np.float64), _RISING * steps - 1, steps - 1
-    up = _half_cosine(start, top, step / turn if turn > 0 else step)
-    down = _half_cosine(top, end, (step - turn) / (last - turn))
-    return np.where(step < turn, up, down)
-
-
-def _half_cosine(first: float, last: float, part: _Values) -> _Values:
-    """Return values from `first` at part 0 to `last` at part 1."""
-    return last + (first - last) * (1 + np.cos(np.pi * part)) / 2

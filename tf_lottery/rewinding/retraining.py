@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tf_lottery.rewinding.schedules import Rates
+from tf_lottery.networks.recipes import Training
+from tf_lottery.rewinding.schedules import Rates, original_rates
 
 Momenta = npt.NDArray[np.float32]  # [steps]
 
@@ -25,6 +26,25 @@ class Retraining:
     pruned_share: float | None = None  # p: of the weights that were left, those that this pruning removed
     removed_norm: float | None = None  # D: norm of what it removed / norm of all that was trained
     fine_tune_rate: float | None = None  # in place of the last rate of the original training
+
+    @classmethod
+    def of(
+        cls,
+        training: Training,
+        retrain_epochs: float,
+        *,
+        pruned_share: float | None = None,
+        removed_norm: float | None = None,
+    ) -> Retraining:
+        """Return the retraining for so many epochs of what was trained so."""
+        return cls(
+            original=original_rates(training),
+            warmup=training.warmup_steps,
+            steps=training.steps_in(retrain_epochs),
+            pruned_share=pruned_share,
+            removed_norm=removed_norm,
+            fine_tune_rate=training.fine_tune_rate,
+        )
 
     @property
     def total(self) -> int:
