@@ -42,7 +42,16 @@ def grids() -> list[Grid]:
 
     One for each list of densities: that of heuristics that prune to any, and each other one's own.
     """
-    for flag in ("strategy", "heuristic", "density", "retrain_epochs", "recipe", "output_dir", "data_dir"):
+    for flag in (
+        "strategy",
+        "heuristic",
+        "density",
+        "retrain_epochs",
+        "recipe",
+        "lr_schedule",
+        "output_dir",
+        "data_dir",
+    ):
         _check_not_empty(flag)
     _known("dataset", DATASETS)
     _network()
