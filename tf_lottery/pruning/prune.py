@@ -18,6 +18,7 @@ from tf_lottery.pruning.heuristic import Heuristic
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Mask
+from tf_lottery.pruning.removed import removed
 from tf_lottery.pruning.slots import slots_of
 
 
@@ -35,6 +36,8 @@ class PruneReport:
     """What a pruning kept; `print(report)` shows a table."""
 
     kernels: tuple[KernelReport, ...]
+    pruned_share: float  # p: of the weights that were left before, those that this pruning removed
+    removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
 
     @property
     def kept(self) -> int:
@@ -152,7 +155,8 @@ def prune(
             that the model is compiled with, without what layers add to it.
 
     Returns:
-        Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
+        Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`. And
+        what this pruning removed, on which the rates of a technique may depend.
 
     Raises:
         TypeError: An argument of another kind.
@@ -185,12 +189,16 @@ def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: 
     """
     kernels = prunable_kernels(model)
     before = masks(model)
-    values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    weights = dict(zip(before, values, strict=True))
-    new = row.choose(kernels=weights, masks=before, density=density, seed=seed, collect=collect)
+    values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
+    new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
+    own = {weight.ref() for _, weight, _ in kernels}
+    others = [variable.numpy() for variable in model.trainable_variables if variable.ref() not in own]
+    gone = removed(kernels=values, others=others, before=before, after=new)
     set_masks(model, new)
     return PruneReport(
-        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())
+        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
+        pruned_share=gone.share,
+        removed_norm=gone.norm,
     )
 
 
