@@ -193,14 +193,14 @@ def _clone_graph(model: Any, once: Callable[[Any], Any], made: dict[int, Any], s
     shapes = sizes.input_shapes(model)
     copy = keras.models.clone_model(model, input_tensors=_inputs(model, shapes), clone_function=once)
     if not copy.built:  # a Sequential model that got its shape from data
-        copy.build(model.input_shape if shapes is None else shapes[0])
+        copy.build(model.input_shape)
     carry_class(model, copy, made)
     return copy
 
 
 def _inputs(model: Any, shapes: list[Any] | None) -> list[Any] | None:
-    """Return new inputs in these shapes, where a model has inputs of its own."""
-    if shapes is None or getattr(model, "_has_explicit_input_shape", True) is False:
+    """Return new inputs in these shapes; None for those that the model has."""
+    if shapes is None:
         return None
     return [
         type(layer).from_config({**layer.get_config(), "batch_input_shape": tuple(shape)}).output

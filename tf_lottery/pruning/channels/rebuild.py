@@ -63,10 +63,12 @@ def _copied(layer: Any, made: Mapping[int, Any], graph: Graph, kept: Kept) -> An
     """Return the layer anew; where its weights have other shapes, from a configuration that says so."""
     inputs = graph.called.get(id(layer), [])
     sizes = {path: value(kept) for path, value in graph.sizes.get(id(layer), {}).items()}
+    is_cut = any(indices is not None for weight in layer.weights for indices in kept_axes(weight, graph, kept))
+    if not sizes and not is_cut:
+        return copy_layer(layer, made)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of initial values that cannot be written down: they are not needed
         config = layer.get_config()
-    is_cut = any(any(axis is not None for axis in kept_axes(weight, graph, kept)) for weight in layer.weights)
     if not is_cut and all(_entry(config, path) == value for path, value in sizes.items()):
         return copy_layer(layer, made)
     if any(_shrinks(tensor, kept) for tensor in inputs):
