@@ -137,6 +137,7 @@ def built(steps, seed, share):
         if "variance" in weight.name:
             values = np.abs(values) + 0.5
         elif len(weight.shape) > 1:
+            values[builder.random.random(weight.shape) < 0.3] = 0
             for axis in (-1, -2):
                 gone = builder.random.random(weight.shape[axis]) < share
                 np.moveaxis(values, axis, 0)[gone] = 0

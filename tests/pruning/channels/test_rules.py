@@ -264,17 +264,17 @@ def test_what_is_not_understood_stays_with_all_that_it_reads_and_is_named(kind, 
     assert list(barriers) == [model.layers[2].name]
 
 
+def zero_rows(layer, rows, axis):
+    """Have a layer not read these channels."""
+    values = np.moveaxis(layer.kernel.numpy(), axis, 0)
+    values[rows] = 0
+    layer.kernel.assign(np.moveaxis(values, 0, axis))
+
+
 # A layer with kernels, and what a person would set to 0 in it by hand so that it does not read the channels DEAD of
 # what comes before, nor its own channel 0.
-def _rows(*names, axis):
-    def zero(layer):
-        for name in names:
-            kernel = getattr(layer, name)
-            values = np.moveaxis(kernel.numpy(), axis, 0)
-            values[DEAD] = 0
-            kernel.assign(np.moveaxis(values, 0, axis))
-
-    return zero
+def _rows(axis):
+    return lambda layer: zero_rows(layer, DEAD, axis)
 
 
 def _multiplied(layer):
@@ -284,7 +284,7 @@ def _multiplied(layer):
 
 
 def _gates(layer):
-    _rows("kernel", axis=0)(layer.cell)
+    _rows(axis=0)(layer.cell)
     values = layer.cell.recurrent_kernel.numpy()
     values[0, np.arange(values.shape[1]) % layer.units != 0] = 0
     layer.cell.recurrent_kernel.assign(values)
@@ -296,13 +296,13 @@ def _both_ways(layer):
 
 
 KERNELS = {
-    layers.Dense: ("image", lambda: layers.Dense(4, "relu"), _rows("kernel", axis=0)),
-    layers.Conv1D: ("sequence", lambda: layers.Conv1D(4, 3, padding="causal"), _rows("kernel", axis=-2)),
-    layers.Conv2D: ("image", lambda: layers.Conv2D(4, 3, 2, "same", dilation_rate=1), _rows("kernel", axis=-2)),
-    layers.Conv3D: ("volume", lambda: layers.Conv3D(4, 2, use_bias=False), _rows("kernel", axis=-2)),
-    layers.Conv1DTranspose: ("sequence", lambda: layers.Conv1DTranspose(4, 3, 2), _rows("kernel", axis=-1)),
-    layers.Conv2DTranspose: ("image", lambda: layers.Conv2DTranspose(4, 3, 2, "same"), _rows("kernel", axis=-1)),
-    layers.Conv3DTranspose: ("volume", lambda: layers.Conv3DTranspose(4, 2), _rows("kernel", axis=-1)),
+    layers.Dense: ("image", lambda: layers.Dense(4, "relu"), _rows(axis=0)),
+    layers.Conv1D: ("sequence", lambda: layers.Conv1D(4, 3, padding="causal"), _rows(axis=-2)),
+    layers.Conv2D: ("image", lambda: layers.Conv2D(4, 3, 2, "same", dilation_rate=1), _rows(axis=-2)),
+    layers.Conv3D: ("volume", lambda: layers.Conv3D(4, 2, use_bias=False), _rows(axis=-2)),
+    layers.Conv1DTranspose: ("sequence", lambda: layers.Conv1DTranspose(4, 3, 2), _rows(axis=-1)),
+    layers.Conv2DTranspose: ("image", lambda: layers.Conv2DTranspose(4, 3, 2, "same"), _rows(axis=-1)),
+    layers.Conv3DTranspose: ("volume", lambda: layers.Conv3DTranspose(4, 2), _rows(axis=-1)),
     layers.SeparableConv1D: ("sequence", lambda: layers.SeparableConv1D(4, 2, depth_multiplier=2), _multiplied),
     layers.SeparableConv2D: ("image", lambda: layers.SeparableConv2D(4, 2, depth_multiplier=2), _multiplied),
     layers.SimpleRNN: ("sequence", lambda: layers.SimpleRNN(4, return_sequences=True), _gates),
@@ -312,7 +312,7 @@ KERNELS = {
     layers.Bidirectional: ("sequence", lambda: layers.Bidirectional(layers.LSTM(4), merge_mode="sum"), _both_ways),
     layers.TimeDistributed: (
         "sequence", lambda: layers.TimeDistributed(layers.Dense(4, "tanh")),
-        lambda layer: _rows("kernel", axis=0)(layer.layer),
+        lambda layer: _rows(axis=0)(layer.layer),
     ),
 }  # fmt: skip
 
@@ -383,7 +383,7 @@ def test_a_dense_layer_whose_activation_mixes_keeps_all_that_it_makes():
     model = keras.Model(x, layers.Dense(2, name="reader")(y))
     randomized(model)
     for name in ("mixing", "reader"):
-        _rows("kernel", axis=0)(model.get_layer(name))
+        _rows(axis=0)(model.get_layer(name))
     small, _ = small_of(model)
     assert_same(model, small)
     assert [small.get_layer(name).units for name in ("head", "mixing")] == [4, 6]
@@ -398,13 +398,74 @@ def test_a_tensor_that_is_read_for_a_mask_alone_stays():
     for join in (lambda a, b: layers.Multiply()([a, b]), lambda a, b: b * a):
         model = keras.Model(x, layers.Conv2D(2, 3, name="reader")(join(y, mask)))
         randomized(model)
-        _rows("kernel", axis=-2)(model.get_layer("mask"))
+        _rows(axis=-2)(model.get_layer("mask"))
         kernel = model.get_layer("reader").kernel.numpy()
         kernel[:, :, 3] = 0
         model.get_layer("reader").kernel.assign(kernel)
         small, _ = small_of(model)
         assert_same(model, small)
         assert [small.get_layer(name).filters for name in ("head", "mask", "masked")] == [4, 1, 3]
+
+
+def test_channels_that_are_read_along_another_axis_stay():
+    x = keras.Input((8, 8, 3))
+    turned = layers.Permute((3, 1, 2))(layers.Conv2D(6, 3, name="head")(x))
+    across = layers.TimeDistributed(layers.Dense(3), name="steps")(turned)
+    for y in (layers.Conv2D(2, 1, name="reader")(turned), layers.Dense(2, name="reader")(across)):
+        model = keras.Model(x, y)
+        randomized(model)
+        zero_rows(model.get_layer("reader"), [1], -2)
+        small, barriers = small_of(model)
+        assert_same(model, small)
+        assert small.get_layer("head").filters == 6
+        assert not barriers
+
+
+def test_a_layer_and_a_model_that_are_called_on_two_tensors_need_equal_channels_of_both():
+    x = keras.Input((5,))
+    one, two = layers.Dense(6, name="one")(x), layers.Dense(6, name="two")(x)
+    shared = layers.Dense(4, name="shared")
+    inside = keras.Sequential([layers.ReLU(input_shape=(6,)), layers.Dense(3, name="inner")])
+    for reader, kernel in ((shared, shared), (inside, inside.layers[1])):
+        model = keras.Model(x, [reader(one), reader(two)])
+        randomized(model)
+        zero_rows(kernel, DEAD, 0)
+        small, _ = small_of(model)
+        assert_same(model, small)
+        for name in ("one", "two"):
+            np.testing.assert_array_equal(small.get_layer(name).bias, model.get_layer(name).bias.numpy()[ALIVE])
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU])
+def test_states_that_a_layer_hands_to_another_have_the_channels_of_both(kind):
+    x = keras.Input((4, 3))
+    first, *states = kind(5, return_state=True, name="first")(x)
+    y = kind(5, name="second")(x, initial_state=states)
+    model = keras.Model(x, [layers.Dense(2, name="end")(y), layers.Dense(2, name="middle")(first)])
+    randomized(model)
+    for name in ("first", "second"):
+        cell = model.get_layer(name).cell
+        values = cell.recurrent_kernel.numpy()
+        values[2, np.arange(values.shape[1]) % 5 != 2] = 0
+        cell.recurrent_kernel.assign(values)
+    zero_rows(model.get_layer("end"), [2], 0)
+    small, _ = small_of(model)
+    assert small.get_layer("first").units == small.get_layer("second").units == 5
+    zero_rows(model.get_layer("middle"), [2], 0)
+    small, barriers = small_of(model)
+    assert_same(model, small)
+    assert not barriers
+    assert small.get_layer("first").units == small.get_layer("second").units == 4
+
+
+def test_a_channel_stays_as_long_as_one_of_many_reads_it():
+    x = keras.Input((5,))
+    model = keras.Model(x, layers.Dense(3, name="reader")(layers.Dense(6, name="head")(x)))
+    randomized(model)
+    model.get_layer("reader").kernel.assign(np.eye(6, 3))
+    small, _ = small_of(model)
+    assert_same(model, small)
+    np.testing.assert_array_equal(small.get_layer("head").bias, model.get_layer("head").bias.numpy()[:3])
 
 
 def test_every_kind_of_layer_that_has_a_rule_is_tested_here():

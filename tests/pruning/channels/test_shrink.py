@@ -192,6 +192,7 @@ def test_shared_layers_and_models_inside_stay_shared_and_the_same_names():
     assert [small.get_layer("body").units, *(layer.units for layer in inside.layers)] == [3, 4, 4]
     assert inside.input_shape == (None, 3)
     assert inside.layers[0].name == "hidden"
+    assert "batch_input_shape" not in inside.layers[0].get_config()  # which would be that of before
     data = [X[:, 0, :4, 0], X[:, 1, :4, 1]]
     np.testing.assert_allclose(small(data), model(data), atol=1e-6)
     loaded = keras.Model.from_config(small.get_config())  # what is saved has the new sizes all over
@@ -263,7 +264,9 @@ def test_what_cannot_be_shrunk_is_refused_with_the_cure():
     with pytest.raises(TypeError, match="expected a Keras model"):
         tl.shrink(3)
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(layers.Dense(2, input_shape=(3,)))
-    with pytest.raises(ValueError, match=r"prune_low_magnitude_dense\w* is in TF-MOT's own pruning wrapper, .*: give tl.strip\(model\)"):
+    with pytest.raises(
+        ValueError, match=r"prune_low_magnitude_dense\w* is in TF-MOT's own pruning wrapper, .*: give tl.strip\(model\)"
+    ):
         tl.shrink(keras.Sequential([wrapped]))
     with pytest.raises(ValueError, match="inputs: the model cannot take them"):
         tl.shrink(network(), inputs=np.zeros((2, 3)))
