@@ -11,10 +11,14 @@ import numpy as np
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
+from tf_lottery.pruning.channels import by_group
+from tf_lottery.pruning.channels.groups import groups
 from tf_lottery.pruning.cloning import masked_layers
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.slots import slots_of
+
+_OF_GROUPS = "group_magnitude"  # it needs the model itself, not only its kernels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +146,9 @@ def _mask(name: str, value: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
-def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0) -> PruneReport:
+def prune(
+    model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0, round_to: int = 8
+) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
     Weights and optimizer slots that are not kept become 0 and stay 0. Pruned weights never come back, so iterative
@@ -153,8 +159,12 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
             whole filters the nearest that there is, up to 0.0025 away.
         heuristic: global_magnitude, layer_magnitude, random; or structured_a, structured_b, which remove whole
-            filters of this package's ResNet-56 and ResNet-110 and have five densities each.
+            filters of this package's ResNet-56 and ResNet-110 and have five densities each; or group_magnitude, which
+            removes whole channels of any model, the same share of each group that goes together, so that `shrink`
+            makes it smaller.
         seed: For random.
+        round_to: For group_magnitude: channels that stay are a multiple of this, or all. TensorFlow is slow on odd
+            numbers of channels.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
@@ -165,17 +175,22 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
             among the weights; or a model without masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
+    round_to = integer("round_to", round_to, least=1)
+    known = {**HEURISTICS, _OF_GROUPS: None}
     if not isinstance(heuristic, str):
-        raise TypeError(
-            f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(HEURISTICS)}."
-        )
+        raise TypeError(f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(known)}.")
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
-    row = lookup("heuristic", HEURISTICS, heuristic)
+    row = lookup("heuristic", known, heuristic)
     kernels = prunable_kernels(model)
     before = masks(model)
     values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    new = row.choose(kernels=dict(zip(before, values, strict=True)), masks=before, density=density, seed=seed)
+    weights = dict(zip(before, values, strict=True))
+    if row is None:
+        found = groups(model, {name: kernel for name, kernel, _ in kernels})
+        new = by_group.choose(found, kernels=weights, masks=before, density=density, round_to=round_to)
+    else:
+        new = row.choose(kernels=weights, masks=before, density=density, seed=seed)
     set_masks(model, new)
     return PruneReport(
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())

@@ -52,7 +52,7 @@ class Graph:
     """Labels and how they belong together; each variable's axes get labels when a rule first names them."""
 
     def __init__(self, nonzero: Nonzero) -> None:
-        self.nonzero = nonzero
+        self._nonzero = nonzero
         self.count = 1  # of labels; the first is PINNED
         self.ties: list[tuple[Labels, Labels]] = []
         self.readings: list[Reading] = []
@@ -60,10 +60,17 @@ class Graph:
         self.axes: dict[Any, dict[int, Labels]] = {}  # by the variable's ref()
         self.sizes: dict[int, dict[tuple[str, ...], Callable[[Kept], Any]]] = {}  # by the layer's id, of its config
         self.made: dict[int, tuple[str, Labels]] = {}  # by the layer's id: its name, the channels that it makes
+        self.makers: dict[Any, int] = {}  # by the ref() of a variable: the axis along which it makes channels
+        self.readers: set[Any] = set()  # the ref() of each variable whose zeros say that a channel is not read
         self.called: dict[int, list[Tensor]] = {}  # by the id of a layer or of a model inside: inputs of a call
         self.left: dict[int, list[Tensor]] = {}  # by the id of a model inside: its outputs
         self.barriers: dict[int, tuple[str, str]] = {}  # by the layer's id: its name, why what it reads and makes stays
         self.mixing: dict[int, tuple[str, str]] = {}  # the same of layers of which only what they make stays
+
+    def nonzero(self, kernel: Any) -> npt.NDArray[np.bool_]:
+        """Return which values of a kernel count; where none does, it reads nothing."""
+        self.readers.add(kernel.ref())
+        return self._nonzero(kernel)
 
     def fresh(self, size: int) -> Labels:
         """Return labels that nothing has yet."""
@@ -113,9 +120,10 @@ class Graph:
         """Say what an entry of a layer's configuration is, once it is known which channels stay."""
         self.sizes.setdefault(id(layer), {})[key] = value
 
-    def make(self, layer: Any, key: str, labels: Labels) -> None:
-        """Say that a layer makes these channels, whose number its configuration has under `key`."""
+    def make(self, layer: Any, key: str, labels: Labels, kernel: Any, axis: int) -> None:
+        """Say that a layer makes these channels, along an axis of a kernel; its configuration has their number."""
         self.made[id(layer)] = layer.name, labels
+        self.makers[kernel.ref()] = axis % len(kernel.shape)
         self.resize(layer, (key,), lambda kept: int(kept(labels).sum()))
 
     def keep(self, layer: Any, labels: Labels, reason: str) -> None:

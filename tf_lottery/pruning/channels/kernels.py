@@ -17,7 +17,7 @@ def dense(graph: Graph, layer: Any, call: Call) -> Tensor:
     rows = graph.axis(layer.kernel, 0, graph.along(call.only, -1))
     out = graph.axis(layer.kernel, 1)
     graph.read(rows, out, graph.nonzero(layer.kernel))
-    graph.make(layer, "units", out)
+    graph.make(layer, "units", out, layer.kernel, 1)
     return _ended(graph, layer, call, out, -1)
 
 
@@ -29,7 +29,7 @@ def convolution(graph: Graph, layer: Any, call: Call) -> Tensor:
     _grouped(graph, out, layer.groups)
     graph.axis(layer.kernel, -2, rows)
     graph.read(rows, out, _flat(graph, layer.kernel))
-    graph.make(layer, "filters", out)
+    graph.make(layer, "filters", out, layer.kernel, -1)
     return _ended(graph, layer, call, out, axis)
 
 
@@ -39,7 +39,7 @@ def transposed_convolution(graph: Graph, layer: Any, call: Call) -> Tensor:
     rows = graph.axis(layer.kernel, -1, graph.along(call.only, axis))
     out = graph.axis(layer.kernel, -2)
     graph.read(rows, out, _flat(graph, layer.kernel).T)
-    graph.make(layer, "filters", out)
+    graph.make(layer, "filters", out, layer.kernel, -2)
     return _ended(graph, layer, call, out, axis)
 
 
@@ -57,7 +57,7 @@ def separable_convolution(graph: Graph, layer: Any, call: Call) -> Tensor:
     rows = graph.axis(layer.pointwise_kernel, -2, np.repeat(channels, layer.depth_multiplier))
     out = graph.axis(layer.pointwise_kernel, -1)
     graph.read(rows, out, _flat(graph, layer.pointwise_kernel))
-    graph.make(layer, "filters", out)
+    graph.make(layer, "filters", out, layer.pointwise_kernel, -1)
     return _ended(graph, layer, call, out, axis)
 
 
@@ -65,7 +65,7 @@ def embedding(graph: Graph, layer: Any, call: Call) -> Tensor:
     """[ids, out]; what the ids are computed from stays."""
     graph.pin(call.only.labels)
     out = graph.axis(layer.embeddings, 1)
-    graph.make(layer, "output_dim", out)
+    graph.make(layer, "output_dim", out, layer.embeddings, 1)
     return call.output(out, -1)
 
 
@@ -82,7 +82,7 @@ def recurrent(graph: Graph, layer: Any, call: Call) -> list[Tensor]:
     _cell(graph, layer, graph.along(sequence, -1), out)
     for tensor in given:
         graph.tie(graph.along(tensor, 1), out)
-    graph.make(layer, "units", out)
+    graph.make(layer, "units", out, layer.cell.kernel, 1)
     return [Tensor(shape=shape, axis=len(shape) - 1, labels=out) for shape in call.shapes]
 
 
