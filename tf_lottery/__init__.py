@@ -15,6 +15,9 @@ from tf_lottery import lazy_tf as _lazy_tf
 from tf_lottery.pruning.registration import register as _register
 
 if TYPE_CHECKING:
+    from tf_lottery.pruning.channels.equality import ShrinkError
+    from tf_lottery.pruning.channels.report import ShrinkReport
+    from tf_lottery.pruning.channels.shrink import shrink
     from tf_lottery.pruning.export import ExportReport, export
     from tf_lottery.pruning.flops import flops
     from tf_lottery.pruning.prunable import prunable
@@ -39,6 +42,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "masks",
     "set_masks",
     "flops",
+    "shrink",
+    "ShrinkReport",
+    "ShrinkError",
     "strip",
     "export",
     "ExportReport",
@@ -64,6 +70,8 @@ _WHERE = {
     "PruneReport": "pruning.prune",
     "RatesByStep": "rewinding.rates_by_step",
     "RewindPoints": "rewinding.points",
+    "ShrinkError": "pruning.channels.equality",
+    "ShrinkReport": "pruning.channels.report",
     "WeightRewinding": "rewinding.weight_rewinding",
     "density": "pruning.prune",
     "export": "pruning.export",
@@ -76,6 +84,7 @@ _WHERE = {
     "rewind_learning_rate": "rewinding.learning_rate_rewinding",
     "rewind_weights": "rewinding.weight_rewinding",
     "set_masks": "pruning.prune",
+    "shrink": "pruning.channels.shrink",
     "strip": "pruning.strip",
 }
 
