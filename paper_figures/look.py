@@ -15,6 +15,12 @@ LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
     "lr_rewind": ("#D97700", "o"),
     "low_lr_weight_rewind": ("#B5559B", "h"),
     "reinit": ("#1B3A6B", "X"),
+    # The restarts, which are not in the paper.
+    "scaled_lr_restart": ("#4D4D4D", "<"),
+    "cyclic_lr_restart": ("#7B52C7", "v"),
+    "one_cycle_restart": ("#A0762A", "P"),
+    "linear_lr_restart": ("#D6336C", "^"),
+    "adaptive_linear_lr_restart": ("#6B8E00", "p"),
 }
 # Dashes as in the paper's plots, so that lines are told apart in grey and where markers are small.
 _LINES: Mapping[str, Any] = {
@@ -23,6 +29,11 @@ _LINES: Mapping[str, Any] = {
     "lr_rewind": "-",
     "low_lr_weight_rewind": (0, (6, 2, 1, 2)),
     "reinit": (0, (3, 1, 1, 1, 1, 1)),
+    "scaled_lr_restart": (0, (7, 1.5)),
+    "cyclic_lr_restart": (0, (3, 1.2)),
+    "one_cycle_restart": (0, (4, 1.2, 1, 1.2)),
+    "linear_lr_restart": (0, (8, 1.5, 1.5, 1.5)),
+    "adaptive_linear_lr_restart": (0, (1, 1)),
 }
 NAMES: Mapping[str, str] = {
     "fine_tune": "fine-tuning",
@@ -30,8 +41,13 @@ NAMES: Mapping[str, str] = {
     "lr_rewind": "learning rate rewinding",
     "low_lr_weight_rewind": "low-rate weight rewinding",
     "reinit": "reinitialisation",
+    "scaled_lr_restart": "scaled restart",
+    "cyclic_lr_restart": "cyclic restart",
+    "one_cycle_restart": "one-cycle restart",
+    "linear_lr_restart": "linear restart",
+    "adaptive_linear_lr_restart": "adaptive linear restart",
 }
-_MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5}  # points; of equal weight for the eye
+_MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5, "P": 5.5, "p": 5.5}  # points; of equal weight for the eye
 _DATASETS = {
     "cifar10": "CIFAR-10",
     "imagenet": "ImageNet",

@@ -15,6 +15,9 @@ from tf_lottery import lazy_tf as _lazy_tf
 from tf_lottery.pruning.registration import register as _register
 
 if TYPE_CHECKING:
+    from tf_lottery.pruning.channels.equality import ShrinkError
+    from tf_lottery.pruning.channels.report import ShrinkReport
+    from tf_lottery.pruning.channels.shrink import shrink
     from tf_lottery.pruning.export import ExportReport, export
     from tf_lottery.pruning.flops import flops
     from tf_lottery.pruning.prunable import prunable
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
     from tf_lottery.pruning.wrapper import Masked
     from tf_lottery.rewinding.learning_rate_rewinding import LearningRateRewinding, rewind_learning_rate
     from tf_lottery.rewinding.momentum_sgd import MomentumSGD
+    from tf_lottery.rewinding.own_rates import retraining_momenta, retraining_rates
     from tf_lottery.rewinding.points import RewindPoints
     from tf_lottery.rewinding.rates import OffsetSchedule
+    from tf_lottery.rewinding.rates_by_step import RatesByStep
     from tf_lottery.rewinding.weight_rewinding import WeightRewinding, rewind_weights
 
 __version__ = "0.3.0"
@@ -37,6 +42,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "masks",
     "set_masks",
     "flops",
+    "shrink",
+    "ShrinkReport",
+    "ShrinkError",
     "strip",
     "export",
     "ExportReport",
@@ -48,6 +56,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "rewind_learning_rate",
     "OffsetSchedule",
     "MomentumSGD",
+    "retraining_rates",
+    "retraining_momenta",
+    "RatesByStep",
 ]
 
 _WHERE = {
@@ -57,7 +68,10 @@ _WHERE = {
     "MomentumSGD": "rewinding.momentum_sgd",
     "OffsetSchedule": "rewinding.rates",
     "PruneReport": "pruning.prune",
+    "RatesByStep": "rewinding.rates_by_step",
     "RewindPoints": "rewinding.points",
+    "ShrinkError": "pruning.channels.equality",
+    "ShrinkReport": "pruning.channels.report",
     "WeightRewinding": "rewinding.weight_rewinding",
     "density": "pruning.prune",
     "export": "pruning.export",
@@ -65,13 +79,16 @@ _WHERE = {
     "masks": "pruning.prune",
     "prunable": "pruning.prunable",
     "prune": "pruning.prune",
+    "retraining_momenta": "rewinding.own_rates",
+    "retraining_rates": "rewinding.own_rates",
     "rewind_learning_rate": "rewinding.learning_rate_rewinding",
     "rewind_weights": "rewinding.weight_rewinding",
     "set_masks": "pruning.prune",
+    "shrink": "pruning.channels.shrink",
     "strip": "pruning.strip",
 }
 
-_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates")
+_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates", "tf_lottery.rewinding.values_by_step")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from tf_lottery.command.asked import grids
 from tf_lottery.command.flags import parse
 from tf_lottery.command.main import main
 from tf_lottery.experiments.plan import plan
+from tf_lottery.rewinding.techniques import TECHNIQUES
 
 COUNT = "expected 1 or more, at most a billion, a whole number"
 DENSITY = "expected a number above 0, at most 1 (all weights); the smallest is 1e-10"
@@ -41,12 +42,16 @@ def ask(*flags):
         *((f"--batch_size={text}", COUNT) for text in ("0", "1e3", "inf")),
         *((f"--seed={text}", "expected 0 or more, below 2^63") for text in ("-1", "1.0", str(2**63), "9" * 5000)),
         *((f"--learning_rate={text}", RATE) for text in ("nan", "inf", "-1", "0", "1e-320", "1e39", "1_0", "x", "")),
+        *((f"--fine_tune_rate={text}", RATE) for text in ("nan", "inf", "-1", "0", "x", "")),
+        *((f"--warmup_epochs={text}", "expected 0 or more, ") for text in ("nan", "inf", "-1", "30", "x", "")),
+        ("--lr_schedule=cosin", "unknown lr_schedule 'cosin'. Did you mean 'cosine'?"),
         *((f"--checkpoint_seconds={text}", SECONDS) for text in ("nan", "inf", "-1", "soon")),
         *((f"--workers={text}", WORKERS) for text in ("0", "-1", "many", "1.5", "\u0663", "\u00b2", "")),
         *((f"--density={text}", DENSITY) for text in ("1e-12", "1e-400", "0", "-0.5", "1.5", "nan", "inf", "half")),
         *((f"--retrain_epochs={text}", EPOCHS) for text in ("0", "1e-9", "31", "inf", "all")),
         *((f"--network=resnet20_x{text}", WIDTH) for text in ("0", "1e9", "1000000000", "0.0001", "\u0663", "-1", "")),
         *((f"--{flag}=", f"--{flag} is empty: expected one") for flag in ("strategy", "density", "recipe", "data_dir")),
+        ("--lr_schedule=", "--lr_schedule is empty: expected one value"),
         ("--output_dir=", "--output_dir is empty: expected one value"),
         *((f"--{text}", COMMA) for text in ("density=0.5,,0.2", "strategy=lr_rewind,", "retrain_epochs=,3")),
         ("--download=maybe", "expected true or false"),
@@ -93,6 +98,11 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
         (["--trials"], "--trials=--dry_run: expected 1 or more"),
         (["--flagfile="], "--flagfile is empty: expected a file. Known: flags/"),
+        (
+            ["--recipe=lth_lenet_adam", "--strategy=one_cycle_restart"],
+            "trains with adam, which has none; expected a recipe with momentum_sgd. cyclic_lr_restart moves the rate",
+        ),
+        (["--warmup_epochs=2", "--lr_schedule=one_cycle"], "begins with a warm-up of its own"),
         (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
         (
             ["--heuristic=random,structured_a", "--schedule=one_shot", "--density=0.5", "--network=resnet56"],
@@ -106,6 +116,21 @@ def test_what_is_no_flag_or_does_not_go_together_is_one_sentence(capsys, flags, 
     assert message in err
     assert out == ""
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "one_cycle"])
+def test_what_goes_on_at_the_last_rate_asks_for_one_where_that_is_near_0_and_nothing_else_does(capsys, schedule):
+    flags = ("--dataset=fashion_mnist", f"--lr_schedule={schedule}")
+    for name, row in TECHNIQUES.items():
+        at_the_last = name in ("fine_tune", "low_lr_weight_rewind", "reinit")
+        assert ask(*flags, f"--strategy={name}") == (2 if at_the_last else 0), row
+        if at_the_last:
+            told = capsys.readouterr().err
+            assert told.startswith(f"run_experiment: --strategy={name}: the training ends at a learning rate of ")
+            assert "expected a rate to fine-tune at. Name one, such as 0.0005, with --fine_tune_rate" in told
+            assert ask(*flags, f"--strategy={name}", "--fine_tune_rate=0.0005") == 0
+            recipe = ("--dataset=fashion_mnist", f"--recipe=lenet_fashion_mnist_{schedule}")
+            assert ask(*recipe, f"--strategy={name}") == 0
 
 
 @pytest.mark.parametrize(("schedule", "levels"), [("one_shot", (3, 7, 10, 14)), ("iterative", range(1, 15))])

@@ -7,7 +7,7 @@ from tf_lottery import checkpoint
 from tf_lottery.datasets import registry
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
-from tf_lottery.experiments.keepers import METRICS, EpochKeeper, PointKeeper, going_path
+from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
 from tf_lottery.experiments.store import point_path
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find
@@ -29,8 +29,8 @@ def engine():
 def train(engine, folder, writer, history, points=()):
     log = TensorBoardLog(folder)
     keeper = EpochKeeper(
-        engine=engine, writer=writer, folder=folder, ends=ENDS, rates=RATES, batch_size=32, history=history,
-        environment={"threads": 1}, log=log, checkpoint_seconds=0.0,
+        engine=engine, writer=writer, folder=folder, ends=ENDS, rates=RATES, batch_size=32,
+        going=Going(step=0, history=history, pruned={}), environment={"threads": 1}, log=log, checkpoint_seconds=0.0,
         report=lambda *_: None,
     )  # fmt: skip
     kept = PointKeeper(engine, writer, folder, ENDS, frozenset(points))

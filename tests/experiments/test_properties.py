@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,22 +26,22 @@ KERNEL, BIAS = "logits/kernel", "logits/bias"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Two trials of two levels of every technique."""
+    """Two levels of every technique, and of one a second trial."""
     store = Store(tmp_path_factory.mktemp("store"))
     grid = Grid(
         network="lenet_300_100_x0.1", dataset="digits", training=resolve("lenet_digits", examples=1297, epochs=3),
         heuristics=("global_magnitude",), schedule="iterative", techniques=tuple(TECHNIQUES), densities=(0.64,),
-        retrain_epochs=(2,), trials=2, seed=0,
+        retrain_epochs=(2,), trials=1, seed=0,
     )  # fmt: skip
     runner = StageRunner(store, Execution(), lambda *_: None)
-    for stage in plan(grid.specs()):
+    for stage in plan([*grid.specs(), *replace(grid, techniques=("lr_rewind",), trials=2).specs()]):
         runner.run(stage)
     return store.root
 
 
 def test_a_whole_store_has_no_fault(whole):
     found = check(Store(whole))
-    assert (found.stages, found.faults, dict(found.unchecked)) == (22, [], {})
+    assert (found.stages, found.faults, dict(found.unchecked)) == (24, [], {})
 
 
 def test_the_command_says_so_without_tensorflow(whole, tmp_path):
@@ -55,7 +56,7 @@ def test_the_command_says_so_without_tensorflow(whole, tmp_path):
 
     done = run(whole)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{whole}: 22 finished stages checked, 0 faults\n"
+    assert done.stdout == f"{whole}: 24 finished stages checked, 0 faults\n"
     other = run(tmp_path)
     assert other.returncode == 2
     assert other.stderr == (
@@ -162,6 +163,11 @@ FAULTS = {
     "it starts from other slots": (
         lambda b: b.json("start.json", lambda s: s.pop("optimizer/iteration"), technique="fine_tune"),
         "1 arrays differ, optimizer/iteration first"),
+    "its slots are not zero": (
+        lambda b: b.json("start.json", lambda s: s.update(
+            json.loads((b.folder("linear_lr_restart", "0.8000") / "start.json").read_text())),
+            technique="one_cycle_restart", density="0.8000"),
+        "does not start from the parent's trained state under its masks: 7 arrays differ, optimizer/accumulators/"),
     "it starts from another point": (
         lambda b: b.arrays(lambda a: a[f"weights/{BIAS}"].__iadd__(1), which=f"points/step_{20:08d}.safetensors",
                            technique="dense"),
@@ -183,6 +189,20 @@ FAULTS = {
     "reinit without its T epochs": (
         lambda b: b.json("result.json", lambda r: r.update(search_cost=2.0), technique="reinit", density="0.8000"),
         "its search cost is 2; expected 5"),
+    "another share pruned": (
+        lambda b: b.json("result.json", lambda r: r.update(pruned_share=0.3)), "its result says pruned_share 0.3; "),
+    "another norm removed": (
+        lambda b: b.json("result.json", lambda r: r.update(removed_norm=0.5)), "its result says removed_norm 0.5; "),
+    "another rate": (
+        lambda b: b.orders(lambda rows: rows[1].update(learning_rate="0.02")),
+        "its learning rate is 0.02 at step 40; expected 0.001"),
+    "another rate of a dense network": (
+        lambda b: b.orders(lambda rows: rows[0].update(learning_rate="0.02"), technique="dense"),
+        "its learning rate is 0.02 at step 19; expected 0.1"),
+    "a rate of another norm": (
+        lambda b: b.orders(lambda rows: rows[0].update(learning_rate=str(1.01 * float(rows[0]["learning_rate"]))),
+                           technique="adaptive_linear_lr_restart"), "its learning rate is"),
+    "too few steps": (lambda b: b.orders(lambda rows: rows.pop()), "it was trained for 20 steps; expected 41"),
     "trials in one order": (lambda b: _copy(b, "metrics.csv"), "their examples come in one order"),
     "trials from one start": (lambda b: _copy(b, "start.json"), "they start from the same weights"),
     "trials with one end": (lambda b: _copy(b, "final.safetensors"), "they end with the same weights"),

@@ -38,8 +38,9 @@ def grid(epochs, trials, techniques=tuple(TECHNIQUES), heuristics=("global_magni
 def test_every_technique_level_trial_and_length_runs_on_one_trace(tmp_path):
     store = Store(tmp_path)
     runner = StageRunner(store, Execution(), lambda *_: None)
-    stages = plan([*grid(2, 2).specs(), *grid(3, 1).specs()])
-    assert len(stages) == 2 + 2 * 5 * 2 * 2 + 1 + 5 * 2 * 2
+    few = ("weight_rewind", "one_cycle_restart")
+    stages = plan([*grid(2, 1, heuristics=("random",)).specs(), *grid(3, 2, few).specs()])
+    assert len(stages) == 1 + 10 * 2 + 2 + 2 * 2 * 2 * 2
     for stage in stages:
         runner.run(stage)
         assert store.result(stage.name)["status"] == "done"
@@ -263,6 +264,33 @@ def test_a_density_that_leaves_a_layer_empty_says_how_many_weights_there_are(sto
     assert f"; 1 of {total} weights are kept" in caplog.text
 
 
+@pytest.mark.parametrize("technique", ["adaptive_linear_lr_restart", "one_cycle_restart"])
+def test_a_retraining_that_goes_on_has_the_rates_momenta_and_slots_of_one_that_was_never_stopped(
+    store, runner, stop, technique
+):
+    """Though what was pruned, which its rates depend on, cannot be measured any more."""
+    (stage,) = plan(grid(2, 1, (technique,), ("global_magnitude",)).specs())[1:2]
+    stage = replace(stage, spec=replace(stage.spec, retrain_epochs=2))  # two epochs, to stop between them
+    runner.run(stage)
+    whole, told = store.final(stage.name).read_bytes(), store.result(stage.name)
+    metrics = (store.folder(stage.name) / "metrics.csv").read_bytes()
+    shutil.rmtree(store.folder(stage.name))
+    stop.on = True
+    try:
+        with pytest.raises(StoppedError):
+            runner.run(stage)
+    finally:
+        stop.on = False
+    assert going_path(store.partial(stage.name)).exists()
+    runner.run(stage)
+    assert store.final(stage.name).read_bytes() == whole
+    assert (store.folder(stage.name) / "metrics.csv").read_bytes() == metrics
+    again = store.result(stage.name)
+    assert (again["pruned_share"], again["removed_norm"]) == (told["pruned_share"], told["removed_norm"])
+    assert again["pruned_share"] == pytest.approx(0.2, abs=1e-3)
+    assert 0 < again["removed_norm"] < 1
+
+
 def test_an_engine_is_shared_by_what_its_compiled_steps_do_not_depend_on_and_nothing_else(tmp_path):
     runner = StageRunner(Store(tmp_path), Execution(), lambda *_: None)
 
@@ -274,6 +302,7 @@ def test_an_engine_is_shared_by_what_its_compiled_steps_do_not_depend_on_and_not
 
     first = engine()
     assert engine(epochs=7, learning_rate=0.03) is first
+    assert engine(lr_schedule="cosine", warmup_epochs=2, fine_tune_rate=0.01) is first
     assert engine(batch_size=32) is not first
     assert engine(precision="mixed_bfloat16").model.layers[-1].layer.compute_dtype == "bfloat16"
     assert engine(recipe="lth_lenet_adam").model.optimizer.name.lower() == "adam"

@@ -67,6 +67,9 @@ def test_every_network_has_a_recipe_for_every_dataset(network, dataset):
         ({"epochs": -1}, "--epochs=-1"),
         ({"batch_size": 101}, "--batch_size=101: expected 1 to 100"),
         ({"batch_size": -3}, "-3"),
+        ({"warmup_epochs": 30}, "--warmup_epochs=30: expected 0 or more, and below T = 30"),
+        ({"warmup_epochs": -1}, "--warmup_epochs=-1: expected 0 or more"),
+        ({"warmup_epochs": 2, "lr_schedule": "one_cycle"}, "one cycle begins with a warm-up of its own"),
     ],
 )
 def test_values_out_of_range_are_refused(changes, message):

@@ -383,3 +383,16 @@ def test_exporting_leaves_the_model_and_its_states_as_they_were(tmp_path):
     assert np.abs(states).max() > 0
     tl.export(made, tmp_path / "small.keras")
     assert np.array_equal(states, [state.numpy() for state in made.layers[0].layer.states])
+
+
+@pytest.mark.parametrize("name", [*ENDINGS, "small.tflite"])
+def test_a_shrunk_model_is_saved_with_fewer_channels_and_the_same(model, tmp_path, capsys, name):
+    whole = tl.export(model, tmp_path / f"whole_{name}")
+    report = tl.export(model, tmp_path / name, shrink=True)
+    # Units that nothing reads: of 300, each is read by 10 weights, of which 1 in 20 is left.
+    live = list(tl.masks(model).values())[1].any(axis=1).sum()
+    assert report.after.parameters == 64 * live + live + live * 10 + 10 < whole.after.parameters
+    assert report.after.bytes < whole.after.bytes
+    assert report.shrunk.layers[0].after == live
+    assert report.largest_difference < 1e-3
+    assert capsys.readouterr().out.count("channels") == 1

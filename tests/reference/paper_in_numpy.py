@@ -15,6 +15,8 @@ from fractions import Fraction
 import numpy as np
 
 TECHNIQUES = ("fine_tune", "weight_rewind", "lr_rewind", "low_lr_weight_rewind", "reinit")
+# Of those that came after the paper: one that moves the momentum too, and one whose rates depend on what was pruned.
+RESTARTS = ("one_cycle_restart", "adaptive_linear_lr_restart")
 REWINDS_WEIGHTS = ("weight_rewind", "low_lr_weight_rewind")
 
 
@@ -126,8 +128,15 @@ class Recipe:
         return self.steps if epochs == self.epochs else math.ceil(self.examples * epochs / self.batch)
 
 
-def rates(recipe, technique, t):
-    """Return the rate of each step of a retraining for t epochs, or, with no technique, of the dense training."""
+def rates(recipe, technique, t, removed=None):
+    """Return the rate of each step of a retraining for t epochs, or, with no technique, of the dense training.
+
+    Args:
+        recipe: Of the dense training.
+        technique: Its name, or None.
+        t: Epochs.
+        removed: What `removed_share_and_norm` returned of the pruning.
+    """
     every = [recipe.rate_at(step) for step in range(recipe.steps)]
     last = recipe.steps_of(t) if technique else 0
     if technique in ("fine_tune", "low_lr_weight_rewind"):
@@ -136,7 +145,33 @@ def rates(recipe, technique, t):
         return every[len(every) - last :]
     if technique == "reinit":
         return every + [every[-1]] * last
+    if technique == "one_cycle_restart":
+        return cycle(last, max(every) / 100, max(every), max(every) / 10_000)
+    if technique == "adaptive_linear_lr_restart":
+        share, norm = removed
+        start = min(max(max(every) * norm / math.sqrt(share), max(every) * last / len(every)), max(every))
+        warmup = last // 10
+        rise = [start * (1 - math.cos(math.pi * step / warmup)) / 2 for step in range(warmup)]
+        left = last - warmup
+        return rise + [start * (1 - max(step - 1, 0) / left) for step in range(left)]
     return every
+
+
+def cycle(steps, start, top, end):
+    """Return a value for each step: half a cosine from start to top, at step 0.1 n - 1, and another one down to end."""
+    turn, found = 0.1 * steps - 1, []
+    for step in range(steps):
+        if step < turn:
+            found.append(start + (top - start) * (1 - math.cos(math.pi * step / turn)) / 2)
+        else:
+            part = (step - turn) / (steps - 1 - turn)
+            found.append(end + (top - end) * (1 + math.cos(math.pi * part)) / 2)
+    return found
+
+
+def momenta(recipe, technique, steps):
+    """Return the momentum of each step."""
+    return cycle(steps, 0.95, 0.85, 0.95) if technique == "one_cycle_restart" else [recipe.momentum] * steps
 
 
 # Pruning
@@ -156,6 +191,14 @@ def global_magnitude(kernels, masks, density):
     flat[keep] = 1
     ends = np.cumsum([kernel.size for kernel in kernels])[:-1]
     return [part.reshape(kernel.shape) for part, kernel in zip(np.split(flat, ends), kernels, strict=True)]
+
+
+def removed_share_and_norm(network, before, after):
+    """Return which share of the weights left a pruning removed, and their norm over that of all weights and biases."""
+    left, kept = (sum(mask.sum() for mask in masks) for masks in (before, after))
+    lost = sum((kernel**2 * (mask == 0)).sum() for kernel, mask in zip(network.kernels, after, strict=True))
+    whole = sum((np.float64(part) ** 2).sum() for part in (*network.kernels, *network.biases))
+    return (left - kept) / left, math.sqrt(lost / whole)
 
 
 # Training
@@ -194,6 +237,8 @@ def start(technique, *, parent, rewound, fresh):
         rewound: The dense network at epoch T - t.
         fresh: A network with new weights.
     """
+    if technique == "one_cycle_restart":  # a new optimizer
+        return Network.fresh(parent.kernels, parent.biases)
     return rewound if technique in REWINDS_WEIGHTS else fresh if technique == "reinit" else parent
 
 
@@ -213,7 +258,7 @@ def measure(network, images, labels):
     return float(_losses(logits, labels).mean()), float((logits.argmax(1) == labels).mean())
 
 
-def train(network, masks, batches, rates_, *, momentum, decay):
+def train(network, masks, batches, rates_, *, momenta_, decay):
     """Train step by step, in place of nothing: return the trained network, and each step's loss and accuracy.
 
     Args:
@@ -221,7 +266,7 @@ def train(network, masks, batches, rates_, *, momentum, decay):
         masks: Of the kernels; what they do not keep stays 0.
         batches: Images and labels of each step.
         rates_: The learning rate of each step.
-        momentum: a <- momentum a + gradient; w <- w - rate a.
+        momenta_: Of each step: a <- momentum a + gradient; w <- w - rate a.
         decay: Coefficient of sum(w^2) / 2 over kernels and biases.
     """
     kernels, biases = [k.astype(np.float64) for k in network.kernels], [b.astype(np.float64) for b in network.biases]
@@ -229,7 +274,7 @@ def train(network, masks, batches, rates_, *, momentum, decay):
     now.kernel_velocities = [v.astype(np.float64) for v in network.kernel_velocities]
     now.bias_velocities = [v.astype(np.float64) for v in network.bias_velocities]
     history = []
-    for (images, labels), rate in zip(batches, rates_, strict=True):
+    for (images, labels), rate, momentum in zip(batches, rates_, momenta_, strict=True):
         outputs = forward(now, images)
         logits = outputs[-1]
         history.append((float(_losses(logits, labels).mean()), float((logits.argmax(1) == labels).mean())))

@@ -50,7 +50,7 @@ def test_every_pass_crops_and_flips_anew(input_choice):
     labels = splits.train.labels[places].reshape(len(rates), BATCH)
     trained, _ = paper.train(
         begin, [np.ones_like(kernel) for kernel in begin.kernels], zip(images, labels, strict=True), rates,
-        momentum=training.momentum, decay=training.l2,
+        momenta_=[training.momentum] * len(rates), decay=training.l2,
     )  # fmt: skip
     ours = now()
     for got, expected in zip((*ours.kernels, *ours.biases), (*trained.kernels, *trained.biases), strict=True):

@@ -11,7 +11,7 @@ import tf_keras as keras  # noqa: TID251 - the library's own would not be anothe
 
 LAYERS = ("hidden/{}", "hidden/{}#2", "logits/{}")  # as the store numbers equal names: in the order of the model
 RECIPE = paper.Recipe(rate=0.1, momentum=0.9, decay=1e-4, batch=64, epochs=3, examples=1_297)
-SMALL = ("--network=lenet_300_100_x0.1", "--epochs=3", "--strategy=" + ",".join(paper.TECHNIQUES))
+SMALL = ("--network=lenet_300_100_x0.1", "--epochs=3", "--strategy=" + ",".join((*paper.TECHNIQUES, *paper.RESTARTS)))
 # schedule, seed, t, trials, densities of the chain or of the single prunings
 GRIDS = {
     "iterative": (0, 2, (1, 2), (0.8, 0.64)),
@@ -20,7 +20,9 @@ GRIDS = {
 CASES = [
     (schedule, trial, technique, level)
     for schedule, (_, _, trials, densities) in GRIDS.items()
-    for trial, technique, level in itertools.product(trials, (None, *paper.TECHNIQUES), range(len(densities)))
+    for trial, technique, level in itertools.product(
+        trials, (None, *paper.TECHNIQUES, *paper.RESTARTS), range(len(densities))
+    )
     if technique or level == 0
 ]
 
@@ -86,12 +88,13 @@ def test_a_stage_is_the_paper_s(store, schedule, trial, technique, level):
 
     # What it starts from, and under which masks.
     masks = [np.ones_like(kernel) for kernel in initial.kernels]
-    begin = initial
+    begin, removed = initial, None
     if technique:
         parent_level = level - 1 if schedule == "iterative" else -1
         parent, dense = (find(store, schedule, trial, technique, at) for at in (parent_level, -1))
         before = [mask_of(parent.final, layer) for layer in LAYERS]
         masks = paper.global_magnitude(network(parent.final).kernels, before, densities[level])
+        removed = paper.removed_share_and_norm(network(parent.final), before, masks)
         point = dense.points.get(RECIPE.steps - RECIPE.steps_of(t))
         begin = paper.start(technique, parent=network(parent.final), rewound=point and network(point), fresh=initial)
         begin = begin.masked(masks)
@@ -109,11 +112,12 @@ def test_a_stage_is_the_paper_s(store, schedule, trial, technique, level):
             )
 
     # How it is trained.
-    data, rates = paper.digits(), paper.rates(RECIPE, technique, t)
+    data, rates = paper.digits(), paper.rates(RECIPE, technique, t, removed)
+    momenta = paper.momenta(RECIPE, technique, len(rates))
     places = paper.order(len(rates) * RECIPE.batch, RECIPE.examples, seed=seed, trial=trial, depth=depth)
     images, labels = data.train
     batches = [(images[rows], labels[rows]) for rows in places.reshape(len(rates), RECIPE.batch)]
-    trained, history = paper.train(begin, masks, batches, rates, momentum=RECIPE.momentum, decay=RECIPE.decay)
+    trained, history = paper.train(begin, masks, batches, rates, momenta_=momenta, decay=RECIPE.decay)
     ours = network(stage.final)
     assert int(stage.final["optimizer/iteration"]) - len(rates) == _iterations_before(
         store, schedule, trial, technique, level
@@ -149,7 +153,7 @@ def test_a_stage_is_the_paper_s(store, schedule, trial, technique, level):
 
 def _iterations_before(store, schedule, trial, technique, level):
     """Return the optimizer's own count at the start: it travels with the weights."""
-    if technique in (None, "reinit"):
+    if technique in (None, "reinit", "one_cycle_restart"):
         return 0
     if technique in paper.REWINDS_WEIGHTS:
         return RECIPE.steps - RECIPE.steps_of(GRIDS[schedule][1])

@@ -16,8 +16,9 @@ from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
-from tf_lottery.networks.recipes import PRECISIONS, RECIPES, default_recipe, resolve
+from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
 from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 SCHEDULES = {
@@ -41,7 +42,16 @@ def grids() -> list[Grid]:
 
     One for each list of densities: that of heuristics that prune to any, and each other one's own.
     """
-    for flag in ("strategy", "heuristic", "density", "retrain_epochs", "recipe", "output_dir", "data_dir"):
+    for flag in (
+        "strategy",
+        "heuristic",
+        "density",
+        "retrain_epochs",
+        "recipe",
+        "lr_schedule",
+        "output_dir",
+        "data_dir",
+    ):
         _check_not_empty(flag)
     _known("dataset", DATASETS)
     _network()
@@ -51,6 +61,8 @@ def grids() -> list[Grid]:
     _known("precision", dict.fromkeys(PRECISIONS))
     if FLAGS.recipe:
         _known("recipe", RECIPES)
+    if FLAGS.lr_schedule is not None:
+        _known("lr_schedule", dict.fromkeys(LR_SCHEDULES))
     training = resolve(
         FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
         examples=DATASETS[FLAGS.dataset].train_examples,
@@ -58,7 +70,12 @@ def grids() -> list[Grid]:
         batch_size=FLAGS.batch_size,
         learning_rate=FLAGS.learning_rate,
         precision=FLAGS.precision,
+        lr_schedule=FLAGS.lr_schedule,
+        warmup_epochs=FLAGS.warmup_epochs,
+        fine_tune_rate=FLAGS.fine_tune_rate,
     )
+    for technique in dict.fromkeys(FLAGS.strategy):
+        _check_technique(technique, training)
     by_densities: dict[tuple[float, ...], list[str]] = {}
     for name in dict.fromkeys(FLAGS.heuristic):
         by_densities.setdefault(_densities(name), []).append(name)
@@ -108,6 +125,21 @@ def _check_not_empty(flag: str) -> None:
         raise UsageError(f"--{flag} is empty: expected one{several}. Leave the flag out for its default.")
     if isinstance(value, list) and "" in value:
         raise UsageError(f"--{flag}={','.join(value)}: nothing stands before or after a comma. Expected a value there.")
+
+
+def _check_technique(name: str, training: Training) -> None:
+    """Refuse what the technique's rates or momenta cannot be of this training."""
+    technique = TECHNIQUES[name]
+    if technique.momenta and training.optimizer != "momentum_sgd":
+        raise UsageError(
+            f"--strategy={name} moves the momentum from step to step, and --recipe={training.recipe} trains with "
+            f"{training.optimizer}, which has none; expected a recipe with momentum_sgd. cyclic_lr_restart moves the "
+            "rate alone."
+        )
+    try:
+        technique.rates(Retraining.of(training, training.epochs, pruned_share=0.5, removed_norm=0.5))
+    except ValueError as error:
+        raise UsageError(f"--strategy={name}: {error}") from None
 
 
 def _known(flag: str, table: Mapping[str, Any]) -> None:

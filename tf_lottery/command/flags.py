@@ -14,6 +14,7 @@ from tf_lottery import __version__, command_names
 from tf_lottery.command.flagfiles import FlagfileError, expand
 from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
+from tf_lottery.networks.recipes import LR_SCHEDULES
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -46,7 +47,14 @@ flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + "
 flags.DEFINE_string("recipe", None, "How the network is trained. Default: the one for the network and dataset.")
 flags.DEFINE_integer("epochs", None, "T, epochs of the dense training. Default: the recipe's.")
 flags.DEFINE_integer("batch_size", None, "Examples in a training step. Default: the recipe's.")
-flags.DEFINE_float("learning_rate", None, "The rate before the first drop. Default: the recipe's.")
+flags.DEFINE_float("learning_rate", None, "The highest rate, such as before the first drop. Default: the recipe's.")
+flags.DEFINE_string("lr_schedule", None, f"How the rate falls: {', '.join(LR_SCHEDULES)}. Default: as the recipe says.")
+flags.DEFINE_float("warmup_epochs", None, "Epochs in which the rate rises from 0 first. Default: the recipe's.")
+flags.DEFINE_float(
+    "fine_tune_rate",
+    None,
+    "The rate of strategies that go on at the last one. Default: the last one; the recipe's where that is near 0.",
+)
 flags.DEFINE_string(
     "precision", "float32", "What layers compute in: float32, mixed_bfloat16 or mixed_float16. Changes results."
 )
@@ -76,6 +84,10 @@ _NUMBERS = {
     "learning_rate": Number(
         least=1e-37, most=1e37, expected="a number above 0, from 1e-37 to 1e37 (what float32 holds)"
     ),
+    "warmup_epochs": Number(least=0, most=1e6, expected="0 or more, at most a million, a number of epochs"),
+    "fine_tune_rate": Number(
+        least=1e-37, most=1e37, expected="a number above 0, from 1e-37 to 1e37 (what float32 holds)"
+    ),
     "checkpoint_seconds": Number(least=0, most=1e9, expected="0 or more, at most a billion, a number of seconds"),
 }
 for _name, _number in _NUMBERS.items():
@@ -88,7 +100,10 @@ _TITLE = (
 )
 SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
-    "what to train": ("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "precision"),
+    "what to train": (
+        *("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "lr_schedule", "warmup_epochs"),
+        *("fine_tune_rate", "precision"),
+    ),
     "where": ("output_dir", "data_dir", "download"),
     "how to run": ("executor", "workers", "jit", "input", "checkpoint_seconds", "retry_failed", "dry_run"),
     "what there is": ("list", "version"),

@@ -52,6 +52,7 @@ class Going:
 
     step: int
     history: list[Metrics]
+    pruned: dict[str, float]  # pruned_share and removed_norm of a retraining's pruning: its rates may depend on them
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -66,16 +67,17 @@ class EpochKeeper(keras.callbacks.Callback):
         ends: Sequence[int],
         rates: Rates,
         batch_size: int,
-        history: list[Metrics],
+        going: Going,
         environment: Mapping[str, Any],
         log: TensorBoardLog,
         report: Callable[[Metrics, float], None],
         checkpoint_seconds: float,
     ) -> None:
-        """Append to `history`; report each epoch's metrics and images per second."""
+        """Append to the history; report each epoch's metrics and images per second."""
         super().__init__()
         self._engine, self._writer, self._folder, self._ends, self._rates = engine, writer, folder, ends, rates
-        self._batch_size, self._history, self._environment = batch_size, history, dict(environment)
+        self._batch_size, self._history, self._environment = batch_size, going.history, dict(environment)
+        self._pruned = going.pruned
         self._log, self._report, self._checkpoint_seconds = log, report, checkpoint_seconds
         self._began = self._checkpointed = time.monotonic()
 
@@ -93,7 +95,12 @@ class EpochKeeper(keras.callbacks.Callback):
         self._log.epoch(metrics)
         now = time.monotonic()
         if now - self._checkpointed >= self._checkpoint_seconds:
-            going = {"step": step, "history": list(self._history), "environment": self._environment}
+            going = {
+                "step": step,
+                "history": list(self._history),
+                "environment": self._environment,
+                "pruned": self._pruned,
+            }
             self._writer.write(going_path(self._folder), self._engine.state(), going)
             self._checkpointed = now
         images = (step - self._ends[epoch]) * self._batch_size

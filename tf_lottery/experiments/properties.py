@@ -21,6 +21,8 @@ from tf_lottery.experiments.store import Store, point_path
 from tf_lottery.networks.recipes import Training
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.rewinding.retraining import Retraining
+from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 Masks = dict[str, Any]  # [*kernel] by the kernel's name, 1 keeps
@@ -72,10 +74,26 @@ class _Stage:
     def kernels(self) -> Arrays:
         return {name: self.final[f"weights/{name}"] for name in self.masks}
 
+    @property
+    def rates(self) -> dict[int, float]:
+        """The learning rate of the last step of each epoch, as it was told, by how many steps were done then."""
+        with (self.folder / "metrics.csv").open(encoding="utf-8") as file:
+            return {int(row["step"]): float(row["learning_rate"]) for row in csv.DictReader(file)}
+
+    @property
+    def training(self) -> Training:
+        """How the dense network was trained."""
+        return Training(**{**self.dense_spec["training"], "drops": tuple(self.dense_spec["training"]["drops"])})
+
+    @property
+    def trained(self) -> set[str]:
+        """Names of the weights that have optimizer slots: those that are trained."""
+        slots = {name.partition("/")[2].partition("/")[2] for name in self.final if name.startswith("optimizer/")}
+        return {name for name in slots if f"weights/{name}" in self.final}
+
     def point(self) -> Path:
         """Return where the dense training has the point that this stage's technique rewinds weights to."""
-        values = {**self.dense_spec["training"], "drops": tuple(self.dense_spec["training"]["drops"])}
-        training = Training(**values)
+        training = self.training
         return point_path(self.folder, training.total_steps - training.steps_in(self.spec["retrain_epochs"]))
 
 
@@ -115,6 +133,7 @@ def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]
         if any((mask != 1).any() for mask in stage.masks.values()):
             yield "a dense network has masks that do not keep everything"
         yield from _moved(stage)
+        yield from _rates(stage, original_rates(stage.training))
         return
     parent, dense = stages.get(stage.spec["parent"]), stages.get(_dense_name(stage, stages))
     if parent is None or dense is None:
@@ -123,6 +142,7 @@ def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]
     yield from _pruned_from(stage, parent)
     yield from _moved(stage)
     yield from _cost(stage, parent)
+    yield from _retraining_rates(stage, parent)
     if stage.orders and parent.orders and stage.orders[0] == parent.orders[0]:
         yield "its examples come in the order of the parent stage"
     if stage.start:
@@ -193,6 +213,8 @@ def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[st
             unchecked["the point it rewinds to is not in the store"] += 1
             return
         source = _arrays(path)
+    if TECHNIQUES[stage.spec["technique"]].slots == "zeroed":
+        source = source | {name: np.zeros_like(source[name]) for name in source if name.startswith("optimizer/")}
     expected = checkpoint.array_digests(_masked(source, stage.masks))
     whose = "the parent's trained state" if weights == "trained" else "the dense training's rewind point"
     if other := sorted(name for name in expected.keys() | stage.start if expected.get(name) != stage.start.get(name)):
@@ -218,8 +240,7 @@ def _moved(stage: _Stage) -> Iterator[str]:
     """Every trainable variable that is not pruned away is another one at the end."""
     if not stage.start:
         return
-    slots = {name.partition("/")[2].partition("/")[2] for name in stage.final if name.startswith("optimizer/")}
-    names = [name for name in slots if f"weights/{name}" in stage.final]
+    names = stage.trained
     end = checkpoint.array_digests({f"weights/{name}": stage.final[f"weights/{name}"] for name in names})
     for name in sorted(names):
         if stage.start.get(f"weights/{name}") == end[f"weights/{name}"] and stage.masks.get(name, np.ones(1)).any():
@@ -240,6 +261,35 @@ def _cost(stage: _Stage, parent: _Stage) -> Iterator[str]:
         own += stage.dense_spec["training"]["epochs"]
     if not math.isclose(stage.result["search_cost"], parent.result["search_cost"] + own):
         yield f"its search cost is {stage.result['search_cost']:g}; expected {parent.result['search_cost'] + own:g}"
+
+
+def _retraining_rates(stage: _Stage, parent: _Stage) -> Iterator[str]:
+    """The rates are the technique's, of the parent's own weights and what this stage's masks removed of them."""
+    before, after = parent.masks, stage.masks
+    left, kept = (sum(int(np.count_nonzero(mask)) for mask in masks.values()) for masks in (before, after))
+    whole = {name: parent.final[f"weights/{name}"].astype(np.float64) for name in {*parent.trained, *before}}
+    lost = [values[after[name] == 0] for name, values in whole.items() if name in after]
+    norms = [math.sqrt(sum(float(np.vdot(part, part)) for part in parts)) for parts in (lost, whole.values())]
+    pruned = {"pruned_share": 1 - kept / left, "removed_norm": norms[0] / norms[1]}
+    for name, value in pruned.items():
+        told = stage.result.get(name, value)  # an older version told neither
+        if not math.isclose(told, value, rel_tol=1e-6, abs_tol=1e-12):
+            yield f"its result says {name} {told:g}; the masks and the parent's weights say {value:g}"
+    retraining = Retraining.of(stage.training, stage.spec["retrain_epochs"], **pruned)
+    yield from _rates(stage, TECHNIQUES[stage.spec["technique"]].rates(retraining))
+
+
+def _rates(stage: _Stage, expected: Rates) -> Iterator[str]:
+    """Every rate that was told is the one expected, to the seven digits that are told."""
+    told = stage.rates
+    if told and max(told) != len(expected):
+        yield f"it was trained for {max(told)} steps; expected {len(expected)}"
+        return
+    for step, rate in told.items():
+        # A rate near the end of a schedule that falls to zero is what is left of larger numbers.
+        if not math.isclose(rate, expected[step - 1], rel_tol=2e-6, abs_tol=1e-7 * float(expected.max())):
+            yield f"its learning rate is {rate:g} at step {step - 1}; expected {expected[step - 1]:g}"
+            return
 
 
 def _among_trials(stages: dict[str, _Stage]) -> Iterator[str]:

@@ -52,6 +52,8 @@ def hparams(spec: Spec) -> dict[str, Any]:
     """
     row, training = identity(spec), spec.dense.training
     run = f"{training.recipe}, {training.epochs} epochs, batch {training.batch_size}, {training.learning_rate:g}"
+    if training.lr_schedule != "staircase" or training.warmup_steps:
+        run += f" {training.lr_schedule}, warm-up {training.warmup_steps} steps"
     return {name: row[name] for name in ("density", "retrain_epochs", "technique", "trial")} | {
         "pruning": f"{row['schedule']} {row['heuristic']}".strip() or "none",
         "run": f"{run}, seed {row['seed']}",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tf_lottery.networks.recipes import Training
 from tf_lottery.plain import plain
+from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
 NUMERICAL_FORMAT = 1
@@ -99,7 +100,8 @@ class RetrainSpec:
     @property
     def epochs(self) -> float:
         """How long the stage trains; a fresh initialisation has the whole recipe before its retraining."""
-        return self.retrain_epochs + (self.dense.training.epochs if self.technique == "reinit" else 0)
+        is_fresh = TECHNIQUES[self.technique].weights == "fresh"
+        return self.retrain_epochs + (self.dense.training.epochs if is_fresh else 0)
 
     @cached_property
     def search_cost(self) -> float:

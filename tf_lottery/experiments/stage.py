@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import logging
 
 from tf_lottery import checkpoint
@@ -24,7 +23,7 @@ from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
-from tf_lottery.experiments.spec import Spec, TrainSpec
+from tf_lottery.experiments.spec import RetrainSpec, Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
@@ -33,7 +32,8 @@ from tf_lottery.pruning.criterion import CannotCollectError
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.prune import masks, prune_by
-from tf_lottery.rewinding.schedules import Rates, Staircase
+from tf_lottery.rewinding.retraining import Momenta, Retraining
+from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
 from tf_lottery.training.engine import DivergedError, Engine
 from tf_lottery.training.randomness import Draws
@@ -92,17 +92,17 @@ class StageRunner:
 
     def _train(self, stage: Stage, folder: Path) -> dict[str, Any]:
         spec, engine = stage.spec, self.engine(stage.spec.dense)
-        draws, rates = _draws(spec), _rates(spec)
-        training, environment = spec.dense.training, engine.environment()
-        ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
+        draws, training, environment = _draws(spec), spec.dense.training, engine.environment()
         for parent in stage.parents:
             check_data(parent, (self._store.result(parent) or {}).get("environment_record", {}), environment)
         going = self._go_on(engine, folder, environment)
         if going is None:
-            self._start(engine, spec, draws)
+            pruned = self._start(engine, spec, draws)
             # What tf_lottery.check compares with what the stage should have started from.
             write_text(folder / "start.json", to_json(checkpoint.array_digests(engine.state())))
-            going = Going(step=0, history=[])
+            going = Going(step=0, history=[], pruned=pruned)
+        rates = _rates(spec, going.pruned)
+        ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
         asked = sum(int(mask.sum()) for mask in masks(engine.model).values())
         with closing(TensorBoardLog(folder)) as log, BackgroundWriter() as writer:
             points = PointKeeper(engine, writer, folder, ends, frozenset(stage.rewind_points))
@@ -119,14 +119,22 @@ class StageRunner:
                 ends=ends,
                 rates=rates,
                 batch_size=training.batch_size,
-                history=going.history,
+                going=going,
                 environment=environment,
                 log=log,
                 report=partial(self._report, stage),
                 checkpoint_seconds=self._execution.checkpoint_seconds,
             )
-            engine.train(rates=rates, ends=ends, from_step=going.step, draws=draws, callbacks=[points, epochs])
-            result = measure(spec, engine, asked=asked, environment=environment) | {"steps": len(rates)}
+            engine.train(
+                rates=rates,
+                momenta=_momenta(spec, len(rates)),
+                ends=ends,
+                from_step=going.step,
+                draws=draws,
+                callbacks=[points, epochs],
+            )
+            result = measure(spec, engine, asked=asked, environment=environment)
+            result |= {"steps": len(rates)} | going.pruned
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
             name = "/".join(spec.name.split("/")[2:])
             log.result(hparams(spec), accuracies, step=len(rates), trial_id=name)
@@ -134,17 +142,17 @@ class StageRunner:
         write_text(folder / "metrics.csv", to_csv(going.history, METRICS))
         return result
 
-    def _start(self, engine: Engine, spec: Spec, draws: Draws) -> None:
-        """Put the engine into the stage's first state."""
+    def _start(self, engine: Engine, spec: Spec, draws: Draws) -> dict[str, float]:
+        """Put the engine into the stage's first state, and return what was pruned: p and D of `Retraining`."""
         if isinstance(spec, TrainSpec):
             engine.put_fresh_state(draws, keep_masks=False)
-            return
+            return {}
         # First of all: a point that must be trained again takes the engine.
         step = rewind_step(spec)
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
         report = prune_by(
-            HEURISTICS[spec.heuristic],
+            HEURISTICS[spec.heuristic].choose,
             engine.model,
             spec.density,
             seed=draws.integer("pruning"),
@@ -153,10 +161,14 @@ class StageRunner:
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)
+        technique = TECHNIQUES[spec.technique]
         if rewound is not None:
             engine.put_state(rewound, keep_masks=True)
-        elif TECHNIQUES[spec.technique].weights == "fresh":
+        elif technique.weights == "fresh":
             engine.put_fresh_state(draws, keep_masks=True)
+        if technique.slots == "zeroed":
+            engine.put_fresh_slots()
+        return {"pruned_share": report.pruned_share, "removed_norm": report.removed_norm}
 
     def _go_on(self, engine: Engine, folder: Path, environment: Mapping[str, Any]) -> Going | None:
         """Put the engine where an interrupted run left this stage; None if there was none, or it was damaged."""
@@ -179,7 +191,9 @@ class StageRunner:
             )
         engine.put_state(arrays, keep_masks=False)
         logging.info("%s goes on from step %d", folder.name, metadata["step"])
-        return Going(step=int(metadata["step"]), history=list(metadata["history"]))
+        # A checkpoint of an older version does not tell what was pruned: none of its techniques' rates depend on it.
+        pruned = dict(metadata.get("pruned", {}))
+        return Going(step=int(metadata["step"]), history=list(metadata["history"]), pruned=pruned)
 
     def _read_final(self, parent: Spec) -> Arrays:
         path = self._store.final(parent.name)
@@ -241,7 +255,7 @@ class StageRunner:
         # The epochs of the stage as it ran: the order of examples does not depend on them, but sums in metrics would.
         boundaries = dense.training.ends_of_epochs(dense.training.total_steps)
         ends = tuple(sorted({begin, step, *(end for end in boundaries if end < step)}))
-        rates = _rates(dense)[:step]
+        rates = _rates(dense, {})[:step]
         with BackgroundWriter() as writer:
             points = PointKeeper(engine, writer, folder, ends, frozenset({step}))
             if begin == step:
@@ -266,10 +280,12 @@ def _draws(spec: Spec) -> Draws:
     return Draws(seed=spec.dense.seed, trial=spec.dense.trial, depth=_depth(spec))
 
 
-def _rates(spec: Spec) -> Rates:
-    training = spec.dense.training
-    schedule = Staircase(peak=training.learning_rate, drops=training.drops)
+def _rates(spec: Spec, pruned: Mapping[str, float]) -> Rates:
     if isinstance(spec, TrainSpec):
-        return schedule(np.arange(training.total_steps))
-    retrain = training.steps_in(spec.retrain_epochs)
-    return schedule(TECHNIQUES[spec.technique].steps(training.total_steps, retrain))
+        return original_rates(spec.training)
+    return TECHNIQUES[spec.technique].rates(Retraining.of(spec.dense.training, spec.retrain_epochs, **pruned))
+
+
+def _momenta(spec: Spec, steps: int) -> Momenta | None:
+    momenta = TECHNIQUES[spec.technique].momenta if isinstance(spec, RetrainSpec) else None
+    return None if momenta is None else momenta(steps)

@@ -9,10 +9,14 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from tf_lottery.lookup import lookup
+from tf_lottery.plain import later
 
 # Keras' policies: what layers compute in. Variables, sums of losses and updates are float32 in each.
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+# How the learning rate falls after its warm-up: tf_lottery/rewinding/schedules.py.
+LrSchedule = Literal["staircase", "cosine", "linear", "one_cycle"]
+LR_SCHEDULES: tuple[LrSchedule, ...] = get_args(LrSchedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,10 @@ class Recipe:
     """One way to train a network, as a person writes it; `resolve` makes it concrete for a number of examples."""
 
     optimizer: Literal["momentum_sgd", "adam"]
-    learning_rate: float  # > 0, until the first drop
+    learning_rate: float  # > 0, the highest: until the first drop, or where the schedule begins to fall
+    lr_schedule: LrSchedule = "staircase"
+    warmup_epochs: float = 0.0  # in which the rate rises from 0, linearly
+    fine_tune_part: float | None = None  # of the learning rate, to fine-tune at: where a schedule ends near 0
     momentum: float = 0.9  # of momentum_sgd
     nesterov: bool = False
     batch_size: int
@@ -34,7 +41,7 @@ class Recipe:
 # The paper's kind of schedule: two tenfold drops at 91/182 and 136/182 of the training (paper, Table 1).
 _PAPER_DROPS = (Fraction(91, 182), Fraction(136, 182))
 
-RECIPES: Mapping[str, Recipe] = {
+_TUNED: Mapping[str, Recipe] = {
     "paper_cifar10": Recipe(
         optimizer="momentum_sgd",
         learning_rate=0.1,
@@ -79,6 +86,25 @@ RECIPES: Mapping[str, Recipe] = {
         l2=2e-4,
         source="the paper's CIFAR-10 recipe, shortened; tuned on the validation part of digits",
     ),
+}
+
+# The same with a rate that falls otherwise; fine-tuned at a hundredth of the highest rate, the last one of two drops.
+_OTHER_SCHEDULES: Mapping[str, tuple[str, LrSchedule]] = {
+    "lenet_fashion_mnist_cosine": ("lenet_fashion_mnist", "cosine"),
+    "lenet_fashion_mnist_linear": ("lenet_fashion_mnist", "linear"),
+    "lenet_fashion_mnist_one_cycle": ("lenet_fashion_mnist", "one_cycle"),
+    "resnet_small_images_cosine": ("resnet_small_images", "cosine"),
+    "resnet_small_images_linear": ("resnet_small_images", "linear"),
+    "resnet_small_images_one_cycle": ("resnet_small_images", "one_cycle"),
+}
+RECIPES: Mapping[str, Recipe] = {
+    **_TUNED,
+    **{
+        name: replace(
+            _TUNED[base], lr_schedule=schedule, fine_tune_part=0.01, source=f"{base} with the schedule {schedule}"
+        )
+        for name, (base, schedule) in _OTHER_SCHEDULES.items()
+    },
 }
 
 # (network without its width, or its family's first letters; dataset) -> recipe
@@ -129,6 +155,9 @@ class Training:
     l2: float
     examples: int  # in the training split
     precision: Precision = "float32"
+    lr_schedule: LrSchedule = later("staircase")
+    warmup_steps: int = later(0)
+    fine_tune_rate: float | None = later(None)  # in place of the last rate
 
     def steps_in(self, epochs: float) -> int:
         """Return the steps of this many epochs at the end of training: all of them for T.
@@ -152,7 +181,8 @@ class Training:
     @property
     def compiled_part(self) -> Training:
         """What the compiled steps depend on, the rest blanked: how long and at which rates is put in as values."""
-        return replace(self, recipe="", learning_rate=1.0, epochs=1, total_steps=1, drops=())
+        blank = replace(self, recipe="", learning_rate=1.0, epochs=1, total_steps=1, drops=())
+        return replace(blank, lr_schedule="staircase", warmup_steps=0, fine_tune_rate=None)
 
     @property
     def longest_epoch(self) -> int:
@@ -168,10 +198,14 @@ def resolve(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     precision: Precision = "float32",
+    lr_schedule: LrSchedule | None = None,
+    warmup_epochs: float | None = None,
+    fine_tune_rate: float | None = None,
 ) -> Training:
     """Return the recipe of this name, with what the user changed, in steps.
 
-    Drops are at int(steps per epoch x epoch of the drop), as in the authors' code: 35,546 and 53,125 on CIFAR-10.
+    Drops are at int(steps per epoch x epoch of the drop), as in the authors' code: 35,546 and 53,125 on CIFAR-10. The
+    warm-up has int(steps per epoch x its epochs) steps, and moves no drop.
 
     Raises:
         ValueError: Unknown name, or a value out of range.
@@ -183,17 +217,32 @@ def resolve(
             raise ValueError(f"--{what}={value}: expected 1 to {limit}.")
     unchanged = epochs_ == recipe.epochs and batch == recipe.batch_size
     exact = Fraction(examples, batch) * epochs_
+    falls = lr_schedule or recipe.lr_schedule
+    warmup = recipe.warmup_epochs if warmup_epochs is None else warmup_epochs
+    if not 0 <= warmup < epochs_:
+        raise ValueError(f"--warmup_epochs={warmup:g}: expected 0 or more, and below T = {epochs_}.")
+    if warmup and falls == "one_cycle":
+        raise ValueError(
+            f"--warmup_epochs={warmup:g} with --lr_schedule=one_cycle: one cycle begins with a warm-up of its own, a "
+            "tenth of the training. Leave out --warmup_epochs."
+        )
+    rate = learning_rate or recipe.learning_rate
+    if fine_tune_rate is None and falls != "staircase" and recipe.fine_tune_part:
+        fine_tune_rate = float(f"{recipe.fine_tune_part * rate:.6g}")
     return Training(
         recipe=name,
         optimizer=recipe.optimizer,
         momentum=recipe.momentum if recipe.optimizer == "momentum_sgd" else 0.0,
         nesterov=recipe.nesterov,
-        learning_rate=learning_rate or recipe.learning_rate,
+        learning_rate=rate,
         batch_size=batch,
         epochs=epochs_,
         total_steps=recipe.total_steps if recipe.total_steps and unchanged else math.ceil(exact),
-        drops=tuple(int(exact * part) for part in recipe.drops),
+        drops=tuple(int(exact * part) for part in recipe.drops) if falls == "staircase" else (),
         l2=recipe.l2,
         examples=examples,
         precision=precision,
+        lr_schedule=falls,
+        warmup_steps=int(Fraction(examples, batch) * Fraction(repr(float(warmup)))),
+        fine_tune_rate=fine_tune_rate,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from absl import logging
@@ -14,6 +15,25 @@ from tf_lottery.pruning.held import masked
 from tf_lottery.pruning.wrapper import Masked
 
 Make = Callable[[Any, Any], Any]  # (a layer, its copy without a wrapper) -> the layer to take in its place
+Cut = Callable[[Any, Any], Any]  # (a variable of the model, values in its shape) -> values in the shape of its copy
+
+
+def uncut(variable: Any, values: Any) -> Any:
+    """Return all the values."""
+    del variable
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What a clone has in other sizes than the model; nothing, if nothing is said."""
+
+    copy: Callable[[Any, Mapping[int, Any]], Any] = copy_layer  # as `copy_layer`
+    input_shapes: Callable[[Any], list[Any] | None] = lambda model: None  # of a model's inputs; None: as they are
+    cut: Cut = uncut
+
+
+_SAME = Sizes()
 
 
 def check_model(model: Any) -> None:
@@ -71,15 +91,30 @@ def whole_layers(model: Any) -> Iterator[Any]:
             yield layer
 
 
+def own_weights(model: Any) -> Iterator[Any]:
+    """Yield the weights of a model without masks and other bookkeeping of ours."""
+    held = {
+        id(variable)
+        for layer in masked_layers(model)
+        for variable in (*(each for _, *own in layer.pruning_vars for each in own), layer.pruning_step)
+    }
+    yield from (weight for weight in model.weights if id(weight) not in held)
+
+
 def inner_layer(layer: Any) -> Any:
     """Return the layer in a wrapper of ours or of TF-MOT's, or the layer itself."""
     return layer.layer if isinstance(layer, tfmot_wrapper.PruneLowMagnitude) else layer
 
 
-def clone(model: Any, make: Make) -> Any:
+def clone(model: Any, make: Make, sizes: Sizes = _SAME) -> Any:
     """Return the model anew, each layer as `make` has it, with all weights and states; not compiled.
 
     A layer or a model that is called in several places is one in the copy too.
+
+    Args:
+        model: As `check_model` lets pass.
+        make: Called once for each layer.
+        sizes: What is of another size in the copy.
 
     Raises:
         ValueError: Something in it cannot be copied.
@@ -92,10 +127,10 @@ def clone(model: Any, make: Make) -> Any:
             if id(layer) not in called:
                 made[id(layer)] = layer
             elif is_followed(layer):
-                made[id(layer)] = plain[id(layer)] = _clone_graph(layer, once, made)
+                made[id(layer)] = plain[id(layer)] = _clone_graph(layer, once, made, sizes)
             else:
                 inner = inner_layer(layer)
-                made[id(layer)] = make(layer, copy_layer(inner, plain))
+                made[id(layer)] = make(layer, sizes.copy(inner, plain))
                 plain[id(inner)] = inner_layer(made[id(layer)])
         return made[id(layer)]
 
@@ -103,11 +138,11 @@ def clone(model: Any, make: Make) -> Any:
     # Layers of Keras first: those that hold others are a user's.
     for layer in sorted(whole_layers(model), key=lambda layer: not is_kerass_own(inner_layer(layer))):
         once(layer)
-    copy = _clone_graph(model, once, made)
-    copy_weights(model, copy)
+    copy = _clone_graph(model, once, made, sizes)
+    copy_weights(model, copy, sizes.cut)
     lost = [model.name] if _has_more_losses(model, copy) else []
     for ours, theirs in zip(whole_layers(model), whole_layers(copy), strict=True):
-        _copy_settings(inner_layer(ours), inner_layer(theirs))
+        _copy_settings(inner_layer(ours), inner_layer(theirs), sizes.cut)
         lost += [ours.name] if _has_more_losses(inner_layer(ours), inner_layer(theirs)) else []
     if lost:
         logging.warning("a function given to add_loss is not copied, call add_loss again: %s", ", ".join(lost))
@@ -123,13 +158,16 @@ def _called(model: Any) -> Iterator[Any]:
             yield from _called(layer)
 
 
-def copy_weights(source: Any, target: Any) -> None:
+def copy_weights(source: Any, target: Any, cut: Cut = uncut) -> None:
     """Give a clone, with other wrappers or without, the weights and masks of the model it was cloned from."""
     for ours, theirs in zip(whole_layers(source), whole_layers(target), strict=True):
         # A wrapper's get_weights and set_weights are those of its layer.
-        theirs.set_weights(ours.get_weights())
+        values = ours.get_weights()
+        if cut is not uncut:
+            values = list(map(cut, inner_layer(ours).weights, values))
+        theirs.set_weights(values)
         if isinstance(ours, tfmot_wrapper.PruneLowMagnitude):
-            _copy_masks(ours, theirs)
+            _copy_masks(ours, theirs, cut)
 
 
 def paired_weights(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
@@ -138,25 +176,36 @@ def paired_weights(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
         yield from zip(inner_layer(ours).weights, inner_layer(theirs).weights, strict=True)
 
 
-def _copy_masks(ours: Any, theirs: Any) -> None:
+def _copy_masks(ours: Any, theirs: Any, cut: Cut) -> None:
     if isinstance(theirs, Masked):
-        for (_, mask, _), (_, copy, _) in zip(ours.pruning_vars, theirs.pruning_vars, strict=True):
-            copy.assign(mask)
+        for (weight, mask, _), (_, copy, _) in zip(ours.pruning_vars, theirs.pruning_vars, strict=True):
+            copy.assign(cut(weight, mask))
         theirs.apply_masks()
         return
     # The zeros stay. Between two steps, those of TF-MOT's wrapper are not yet in its weights.
     places = {id(weight): place for place, weight in enumerate(ours.layer.weights)}
     for weight, mask, _ in ours.pruning_vars:
         copy = theirs.weights[places[id(weight)]]
-        copy.assign(masked(copy, mask))
+        copy.assign(masked(copy, cut(weight, mask)))
 
 
-def _clone_graph(model: Any, once: Callable[[Any], Any], made: dict[int, Any]) -> Any:
-    copy = keras.models.clone_model(model, clone_function=once)
+def _clone_graph(model: Any, once: Callable[[Any], Any], made: dict[int, Any], sizes: Sizes) -> Any:
+    shapes = sizes.input_shapes(model)
+    copy = keras.models.clone_model(model, input_tensors=_inputs(model, shapes), clone_function=once)
     if not copy.built:  # a Sequential model that got its shape from data
         copy.build(model.input_shape)
     carry_class(model, copy, made)
     return copy
+
+
+def _inputs(model: Any, shapes: list[Any] | None) -> list[Any] | None:
+    """Return new inputs in these shapes; None for those that the model has."""
+    if shapes is None:
+        return None
+    return [
+        type(layer).from_config({**layer.get_config(), "batch_input_shape": tuple(shape)}).output
+        for layer, shape in zip(model._input_layers, shapes, strict=True)
+    ]
 
 
 def _has_more_losses(layer: Any, copy: Any) -> bool:
@@ -164,7 +213,7 @@ def _has_more_losses(layer: Any, copy: Any) -> bool:
     return len(layer._callable_losses) > len(copy._callable_losses)
 
 
-def _copy_settings(ours: Any, theirs: Any) -> None:
+def _copy_settings(ours: Any, theirs: Any, cut: Cut) -> None:
     """Copy what a layer has beside configuration and weights: what is frozen in it, and recurrent states."""
     inside, copies = list(ours._flatten_layers()), list(theirs._flatten_layers())
     if len(inside) != len(copies):  # a layer that makes others while it is called
@@ -173,4 +222,4 @@ def _copy_settings(ours: Any, theirs: Any) -> None:
         two._trainable = one._trainable
         states = getattr(one, "states", None) if one.stateful else None
         for state, copy in zip(tf.nest.flatten(states), tf.nest.flatten(two.states) if states else (), strict=False):
-            copy.assign(state)
+            copy.assign(cut(state, state))

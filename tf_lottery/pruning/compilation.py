@@ -9,14 +9,15 @@ from typing import Any
 from absl import logging
 
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.pruning.cloning import Cut, uncut
 from tf_lottery.pruning.copies import differences
 from tf_lottery.pruning.nadam_count import NadamCount
-from tf_lottery.pruning.slots import index_of, unlisted, unscaled
+from tf_lottery.pruning.slots import index_of, unlisted, unscaled, weight_of_slots
 
 Pairs = list[tuple[Any, Any]]  # a weight of the model, the same one of the copy
 
 
-def compile_alike(model: Any, other: Any, weights: Iterable[tuple[Any, Any]]) -> None:
+def compile_alike(model: Any, other: Any, weights: Iterable[tuple[Any, Any]], cut: Cut = uncut) -> None:
     """Compile a copy like the model; what cannot be done so is said in the log.
 
     Losses and functions are the same objects; metrics and optimizer are new ones, and the optimizer goes on where the
@@ -26,12 +27,13 @@ def compile_alike(model: Any, other: Any, weights: Iterable[tuple[Any, Any]]) ->
         model: Compiled, or not: then nothing is done.
         other: The copy.
         weights: Each weight of the model with the same one of the copy.
+        cut: Gives of a weight's slots what is for its copy.
     """
     if not model._is_compiled or getattr(model, "optimizer", None) is None:
         return
     try:
         _compile(model, other)
-        _copy_state(model.optimizer, other.optimizer, list(weights))
+        _copy_state(model.optimizer, other.optimizer, list(weights), cut)
     except Exception as error:  # noqa: BLE001 - of any class of the user's; the copy is whole without it
         other._is_compiled = False
         logging.warning("the copy could not be compiled like the model (%s): call its compile yourself", error)
@@ -105,18 +107,18 @@ def _schedule_alike(schedule: Any) -> Any:
         return copy.deepcopy(schedule)
 
 
-def _copy_state(ours: Any, theirs: Any, weights: Pairs) -> None:
+def _copy_state(ours: Any, theirs: Any, weights: Pairs, cut: Cut) -> None:
     if isinstance(ours, keras.mixed_precision.LossScaleOptimizer) and ours.dynamic:
         theirs._loss_scale.current_loss_scale.assign(ours._loss_scale.current_loss_scale)
         theirs.dynamic_counter.assign(ours.dynamic_counter)
     ours, theirs = unscaled(ours), unscaled(theirs)
     if isinstance(ours, keras.optimizers.Optimizer):
-        _copy_slots(ours, theirs, weights)
+        _copy_slots(ours, theirs, weights, cut)
     else:
-        _copy_slots_of_legacy(ours, theirs, weights)
+        _copy_slots_of_legacy(ours, theirs, weights, cut)
 
 
-def _copy_slots(ours: Any, theirs: Any, weights: Pairs) -> None:
+def _copy_slots(ours: Any, theirs: Any, weights: Pairs, cut: Cut) -> None:
     if excluded := getattr(ours, "_exclude_from_weight_decay", None):
         theirs._exclude_from_weight_decay = [
             theirs._var_key(copy) for one, copy in weights if ours._var_key(one) in excluded
@@ -128,18 +130,20 @@ def _copy_slots(ours: Any, theirs: Any, weights: Pairs) -> None:
         return
     known = {ours._var_key(one): copy for one, copy in weights}
     theirs.build([known[key] for key in sorted(places, key=lambda key: places[key])])
+    owners = weight_of_slots(ours, [one for one, _ in weights])
     for variable, copied in zip(ours.variables, theirs.variables, strict=True):
-        copied.assign(variable)
+        owner = owners.get(id(variable))
+        copied.assign(variable if owner is None else cut(owner, variable))
     for (_, variable), (_, copied) in zip(unlisted(ours), unlisted(theirs), strict=True):
         copied.assign(variable)
     if isinstance(ours, keras.optimizers.Nadam):
         NadamCount(theirs).assign(NadamCount(ours).numpy())
 
 
-def _copy_slots_of_legacy(ours: Any, theirs: Any, weights: Pairs) -> None:
+def _copy_slots_of_legacy(ours: Any, theirs: Any, weights: Pairs, cut: Cut) -> None:
     known = [(one, copied) for one, copied in weights if one._unique_id in ours._slots]
     theirs._create_all_weights([copied for _, copied in known])
     theirs.iterations.assign(ours.iterations)
     for one, copied in known:
         for name in ours._slots[one._unique_id]:
-            theirs.get_slot(copied, name).assign(ours.get_slot(one, name))
+            theirs.get_slot(copied, name).assign(cut(one, ours.get_slot(one, name)))

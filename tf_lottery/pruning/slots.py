@@ -65,6 +65,18 @@ def slots_of(model: Any) -> dict[Any, list[Any]]:
     return found
 
 
+def weight_of_slots(optimizer: Any, weights: list[Any]) -> dict[int, Any]:
+    """Return the weight that each slot in its shape belongs to, by the slot's `id`."""
+    places = index_of(optimizer)
+    known = {places[key]: weight for weight in weights if (key := optimizer._var_key(weight)) in places}
+    return {
+        id(slots[place]): weight
+        for slots in _lists(optimizer, len(places)).values()
+        for place, weight in known.items()
+        if slots[place].shape == weight.shape
+    }
+
+
 def unlisted(optimizer: Any) -> Iterator[tuple[str, Any]]:
     """Yield variables that an optimizer has beside those it lists, such as Nadam's `_u_product`, with their names.
 

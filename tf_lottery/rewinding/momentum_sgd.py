@@ -20,7 +20,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
     def __init__(
         self,
         learning_rate: Any = 0.01,
-        momentum: float = 0.9,
+        momentum: Any = 0.9,
         nesterov: bool = False,
         l2: float = 0.0,
         name: str = "MomentumSGD",
@@ -31,7 +31,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
 
         Args:
             learning_rate: A number above 0 or a Keras schedule.
-            momentum: In [0, 1).
+            momentum: A number in [0, 1), or a Keras schedule of such numbers, read at the optimizer's own step.
             nesterov: Look ahead.
             l2: Coefficient of sum(w^2) / 2 over every trainable variable: l2 w is added to its gradient. The same
                 steps as with a regularizer on each of them, whose loss costs a small network a tenth of its time.
@@ -43,13 +43,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
             TypeError: An argument of another type, or one that Keras' optimizers do not have.
             ValueError: A learning rate, momentum or l2 out of range.
         """
-        self.momentum, self.nesterov, self.l2 = (
-            arguments.number("momentum", momentum),
-            nesterov,
-            arguments.number("l2", l2),
-        )
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum is {momentum}; expected at least 0 and below 1, such as 0.9.")
+        self.momentum, self.nesterov, self.l2 = _momentum(momentum), nesterov, arguments.number("l2", l2)
         if not 0 <= self.l2 < float("inf"):
             raise ValueError(f"l2 is {l2}; expected 0 or more, and finite, such as 1e-4.")
         if not isinstance(nesterov, bool):
@@ -66,7 +60,9 @@ class MomentumSGD(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any) -> None:
         rate = tf.cast(self.learning_rate, variable.dtype)
-        momentum = tf.cast(self.momentum, variable.dtype)
+        # A schedule is read anew for each variable: kept in one of the optimizer's own, it would be part of its state.
+        momentum = self.momentum(self.iterations) if _is_schedule(self.momentum) else self.momentum
+        momentum = tf.cast(momentum, variable.dtype)
         accumulator = self._accumulators[self._index_dict[self._var_key(variable)]]
         if self.l2:
             gradient = tf.convert_to_tensor(gradient) + tf.cast(self.l2, variable.dtype) * variable
@@ -81,13 +77,36 @@ class MomentumSGD(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         rate = self._serialize_hyperparameter(self._learning_rate)
-        own = {"learning_rate": rate, "momentum": self.momentum, "nesterov": self.nesterov, "l2": self.l2}
+        momentum = keras.optimizers.schedules.serialize(self.momentum) if _is_schedule(self.momentum) else self.momentum
+        own = {"learning_rate": rate, "momentum": momentum, "nesterov": self.nesterov, "l2": self.l2}
         return super().get_config() | own
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Return the optimizer of this config."""
+        if isinstance(config.get("momentum"), dict):
+            schedule = keras.optimizers.schedules.deserialize(config["momentum"], custom_objects=custom_objects)
+            config = config | {"momentum": schedule}
+        return super().from_config(config, custom_objects=custom_objects)
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def _momentum(value: Any) -> Any:
+    """Return a schedule as it is, a number as a float."""
+    if _is_schedule(value):
+        return value
+    momentum = arguments.number("momentum", value)
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum is {value}; expected at least 0 and below 1, such as 0.9.")
+    return momentum
 
 
 def _rate(value: Any) -> Any:
     """Return a schedule as it is, a number as a float."""
-    if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
+    if _is_schedule(value):
         return value
     rate = arguments.number("learning_rate", value.numpy() if isinstance(value, (tf.Variable, tf.Tensor)) else value)
     # At 0 nothing moves, which a warm-up that a callback does may begin with.

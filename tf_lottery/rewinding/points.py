@@ -15,9 +15,10 @@ from absl import logging
 from tf_lottery import arguments, checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.lazy_tf import keras
+from tf_lottery.pruning.channels.report import ShrinkReport
 from tf_lottery.pruning.slots import unscaled
 from tf_lottery.rewinding.rates import schedule_step
-from tf_lottery.rewinding.state import PointMismatchError, capture, check_trainable
+from tf_lottery.rewinding.state import PointMismatchError, capture, check_trainable, cut
 
 
 class MissingPointError(ValueError):
@@ -170,6 +171,42 @@ class RewindPoints(keras.callbacks.Callback):
             )
         step = metadata.get("schedule_step", int(arrays["optimizer/iteration"]))
         return Point(arrays=arrays, schedule_step=step)
+
+    def shrunk(self, report: ShrinkReport, folder: str | Path) -> RewindPoints:
+        """Return the points of the last training as points of the model that `shrink` made of the one trained.
+
+        Args:
+            report: What `shrink` said of that model.
+            folder: Another one, in which they are kept.
+
+        Raises:
+            TypeError: No report, or no path.
+            ValueError: The same folder.
+            MissingPointError: There are none.
+            PointMismatchError: The report is of another model.
+            DamagedCheckpointError: A file is damaged.
+            OSError: A file cannot be read or written.
+        """
+        if not isinstance(report, ShrinkReport):
+            raise TypeError(
+                f"report is {report!r} ({type(report).__name__}); expected a tl.ShrinkReport, the second of what "
+                "tl.shrink(model) returns."
+            )
+        other = RewindPoints(folder)
+        if other.folder.resolve() == self.folder.resolve():
+            raise ValueError(f"folder is {folder}, where the points are; expected another one. Name a new folder.")
+        training, found = self._training or self._last_training(), self._found()
+        if not training or not found:
+            raise MissingPointError(f"no rewind points in {self.folder}; expected some. Train with them first.")
+        with _written(other.folder / "training.txt", size=0) as path:
+            path.write_text(f"{training}\n")
+        for epoch in found:
+            arrays, metadata = checkpoint.read(self._path(epoch))
+            if metadata.get("training") == training:
+                arrays = cut(arrays, report.kept)
+                with _written(other._path(epoch), size=sum(array.nbytes for array in arrays.values())) as path:
+                    checkpoint.write(path, arrays, metadata)
+        return other
 
     def _keep(self, model: Any, epoch: int, *, replaces: Arrays | None = None) -> Arrays | None:
         """Return what was kept, None if nothing was."""

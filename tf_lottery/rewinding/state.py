@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.lazy_tf import keras, tf
-from tf_lottery.pruning.cloning import flat_layers
+from tf_lottery.pruning.channels.rebuild import Axes, cut_array
+from tf_lottery.pruning.cloning import flat_layers, own_weights
 from tf_lottery.pruning.nadam_count import NadamCount
 from tf_lottery.pruning.slots import slots_by_kind, unlisted, unscaled
 from tf_lottery.pruning.wrapper import Masked
@@ -71,6 +72,37 @@ def restore(model: Any, arrays: Arrays, *, keep_masks: bool) -> None:
     for name, value in values.items():
         if any(copy.tobytes() != value.tobytes() for copy in _copies(named[name])):
             raise RuntimeError(f"{name} does not read as what was restored to it. Was it changed at the same time?")
+
+
+def cut(arrays: Arrays, kept: Mapping[str, Any]) -> Arrays:
+    """Return a state of a model before channels of it were removed as one of the model after.
+
+    Args:
+        arrays: What `capture` returned.
+        kept: Of a `ShrinkReport`: by the weight's name, which indices of each axis stayed.
+
+    Raises:
+        PointMismatchError: The state is of another model.
+    """
+    axes = dict(_unnumbered((re.sub(r"#\d+$", "", name), each) for name, each in kept.items()))
+    if differing := axes.keys() ^ {name.removeprefix("weights/") for name in arrays if name.startswith("weights/")}:
+        raise PointMismatchError(
+            f"the state is of another model than the one that was shrunk: {', '.join(sorted(differing)[:3])} is in one "
+            "of them only. Use the points of the training of that model."
+        )
+    return {name: _cut_as(axes.get(_weight_of(name)), name, value) for name, value in arrays.items()}
+
+
+def _cut_as(axes: Axes | None, name: str, value: Any) -> Any:
+    if axes is None or len(axes) != value.ndim:  # a step, a scale
+        return value
+    try:
+        return cut_array(value, axes)
+    except IndexError:
+        raise PointMismatchError(
+            f"the state is of another model than the one that was shrunk: {name} has shape {value.shape}. Use the "
+            "points of the training of that model."
+        ) from None
 
 
 def check_trainable(model: Any) -> None:
@@ -181,13 +213,7 @@ def _weights(model: Any) -> Iterator[tuple[str, Any]]:
     Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
     counted in the order of the model.
     """
-    held = {
-        id(variable)
-        for layer in flat_layers(model)
-        if isinstance(layer, Masked)
-        for variable in (*(v for _, *own in layer.pruning_vars for v in own), layer.pruning_step)
-    }
-    yield from _unnumbered((variable.name, variable) for variable in model.weights if id(variable) not in held)
+    yield from _unnumbered((variable.name, variable) for variable in own_weights(model))
 
 
 def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -214,7 +240,7 @@ def _compare(named: dict[str, Any], arrays: Arrays) -> None:
         if name in arrays and arrays[name].shape != tuple(variable.shape):
             raise PointMismatchError(
                 f"the state is of another model: {name} has shape {arrays[name].shape} there and "
-                f"{tuple(variable.shape)} here."
+                f"{tuple(variable.shape)} here. If the model was shrunk since, take points.shrunk(report, folder)."
             )
         if name in arrays and arrays[name].dtype != variable.dtype.as_numpy_dtype:
             raise PointMismatchError(

@@ -1,6 +1,9 @@
-"""The techniques: what the weights and the learning rate start from when a pruned network is retrained.
+"""The techniques: what weights, optimizer slots and learning rate are when a pruned network is retrained.
 
-Names, starts and rates: the paper, section 2; the authors' code, lottery/lottery.py and gnmt/model/run.py.
+Names, starts and rates of the first five: Renda, Frankle & Carbin 2020, section 2; the authors' code,
+lottery/lottery.py and gnmt/model/run.py. Of the restarts: `tf_lottery.rewinding.restarts`. They keep the slots as
+learning rate rewinding does, so that only the rates differ; but for `one_cycle_restart`, whose authors began with new
+ones. (Zimmer et al. begin with new ones at the first level, and keep them from there on.)
 """
 
 from __future__ import annotations
@@ -11,44 +14,76 @@ from typing import Literal
 
 import numpy as np
 
-from tf_lottery.rewinding.schedules import Steps
+from tf_lottery.rewinding import restarts
+from tf_lottery.rewinding.retraining import Momenta, Retraining
+from tf_lottery.rewinding.schedules import Rates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Technique:
-    """One way to retrain; optimizer slots and BN statistics always travel with the weights."""
+    """One way to retrain; BN statistics always travel with the weights."""
 
     weights: Literal["trained", "rewound", "fresh"]
-    steps: Callable[[int, int], Steps]  # (total, retrain) -> original step of each retraining step
+    rates: Callable[[Retraining], Rates]  # of each step: n of them, or with fresh weights total + n
+    momenta: Callable[[int], Momenta] | None = None  # of each of n steps; None leaves the optimizer's own
+    # "kept": optimizer slots and step travel with the weights; "zeroed": as those of a new optimizer.
+    slots: Literal["kept", "zeroed"] = "kept"
     meaning: str
 
 
-def _last(total: int, retrain: int) -> Steps:
-    return np.full(retrain, total - 1, np.int64)
+def _last(retraining: Retraining) -> Rates:
+    return np.full(retraining.steps, retraining.last)
 
 
-def _replayed(total: int, retrain: int) -> Steps:
-    return np.arange(total - retrain, total, dtype=np.int64)
+def _replayed(retraining: Retraining) -> Rates:
+    return retraining.original[retraining.total - retraining.steps :]
 
 
-def _all_then_last(total: int, retrain: int) -> Steps:
-    return np.minimum(np.arange(total + retrain, dtype=np.int64), total - 1)
+def _all_then_last(retraining: Retraining) -> Rates:
+    return np.concatenate([retraining.original, _last(retraining)])
 
 
 TECHNIQUES: Mapping[str, Technique] = {
-    "fine_tune": Technique(weights="trained", steps=_last, meaning="trained weights, the last learning rate"),
+    "fine_tune": Technique(weights="trained", rates=_last, meaning="trained weights, the last learning rate (FT)"),
     "weight_rewind": Technique(
-        weights="rewound", steps=_replayed, meaning="weights of epoch T - t, learning rate from there on"
+        weights="rewound", rates=_replayed, meaning="weights of epoch T - t, learning rate from there on (WR)"
     ),
     "lr_rewind": Technique(
-        weights="trained", steps=_replayed, meaning="trained weights, learning rate from epoch T - t on"
+        weights="trained", rates=_replayed, meaning="trained weights, learning rate from epoch T - t on (LRR, LRW)"
     ),
     "low_lr_weight_rewind": Technique(
-        weights="rewound", steps=_last, meaning="weights of epoch T - t, the last learning rate"
+        weights="rewound", rates=_last, meaning="weights of epoch T - t, the last learning rate"
     ),
     "reinit": Technique(
         weights="fresh",
-        steps=_all_then_last,
+        rates=_all_then_last,
         meaning="fresh weights under the mask, T epochs plus t at the last rate",
+    ),
+    "scaled_lr_restart": Technique(
+        weights="trained",
+        rates=restarts.scaled,
+        meaning="trained weights, warm-up, the whole schedule within t epochs (SLR; Le & Hua 2021)",
+    ),
+    "cyclic_lr_restart": Technique(
+        weights="trained",
+        rates=restarts.cyclic,
+        meaning="trained weights, warm-up, a cosine from the highest rate to the lowest (CLR; Zimmer et al. 2023)",
+    ),
+    "one_cycle_restart": Technique(
+        weights="trained",
+        slots="zeroed",
+        rates=restarts.one_cycle,
+        momenta=restarts.one_cycle_momenta,
+        meaning="trained weights, one cycle of rate and momentum from slots at zero (CLR; Le & Hua 2021)",
+    ),
+    "linear_lr_restart": Technique(
+        weights="trained",
+        rates=restarts.linear,
+        meaning="trained weights, warm-up, linear from the highest rate to 0 (LLR; Zimmer et al. 2023)",
+    ),
+    "adaptive_linear_lr_restart": Technique(
+        weights="trained",
+        rates=restarts.adaptive_linear,
+        meaning="trained weights, warm-up, linear to 0 from a rate by what was pruned and t (ALLR; Zimmer et al. 2023)",
     ),
 }

@@ -19,13 +19,14 @@ from tf_lottery.pruning.flops import FlopCounter, Flops
 from tf_lottery.pruning.prunable import prunable
 from tf_lottery.pruning.prune import masks, set_masks
 from tf_lottery.rewinding.momentum_sgd import MomentumSGD
+from tf_lottery.rewinding.retraining import Momenta
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
 from tf_lottery.training import batches, inputs
 from tf_lottery.training.compiler import Jit, precision_of_layers, scaled, uses_xla
 from tf_lottery.training.environment import environment
 from tf_lottery.training.feed import Feed
-from tf_lottery.training.original_rates import OriginalRates
+from tf_lottery.training.put_in import PutIn
 from tf_lottery.training.randomness import Draws
 from tf_lottery.training.step_loop import StepLoop, mean_cross_entropy
 
@@ -83,10 +84,18 @@ class Engine:
             pieces_per_epoch=self._calls_per_epoch(),
             augmented=dataset.augmentation == "pad_crop_flip",
         )
-        rates = OriginalRates(self._feed.steps)
-        self._loop = StepLoop(self.model, dataset=dataset, source=source, batch_size=training.batch_size, rates=rates)
+        rates, momenta = PutIn(self._feed.steps), PutIn(self._feed.steps)
+        self._loop = StepLoop(
+            self.model,
+            dataset=dataset,
+            source=source,
+            batch_size=training.batch_size,
+            rates=rates,
+            momenta=momenta,
+        )
         self.jit = uses_xla(jit, network)
-        self._loop.compile(optimizer=scaled(_optimizer(training, rates), training.precision), jit_compile=self.jit)
+        optimizer = scaled(_optimizer(training, rates, momenta), training.precision)
+        self._loop.compile(optimizer=optimizer, jit_compile=self.jit)
         self._loop.optimizer.build(self.model.trainable_variables)
         self._flop_counter: FlopCounter | None = None
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
@@ -102,6 +111,10 @@ class Engine:
         if not keep_masks:
             set_masks(self.model, {name: np.ones_like(mask) for name, mask in masks(self.model).items()})
         copy_weights(fresh, self.model)
+        self.put_fresh_slots()
+
+    def put_fresh_slots(self) -> None:
+        """Set the optimizer's slots and step to zero, as those of a new one."""
         for variable in self._loop.optimizer.variables:
             variable.assign(tf.zeros_like(variable))
 
@@ -127,6 +140,7 @@ class Engine:
         self,
         *,
         rates: Rates,
+        momenta: Momenta | None = None,
         ends: Sequence[int],
         from_step: int,
         draws: Draws,
@@ -136,6 +150,7 @@ class Engine:
 
         Args:
             rates: The learning rate of each step of the stage.
+            momenta: The momentum of each step; None for the training's own. Adam has none.
             ends: The steps at which epochs end, ascending, from 0 to len(rates).
             from_step: One of `ends`.
             draws: The stage's random numbers.
@@ -148,7 +163,9 @@ class Engine:
         if from_step == ends[-1]:
             return
         first_epoch = list(ends).index(from_step)
-        self._feed.put(rates=rates, ends=ends, first_epoch=first_epoch, draws=draws)
+        if momenta is None:
+            momenta = np.full(len(rates), self._training.momentum, np.float32)
+        self._feed.put(rates=rates, momenta=momenta, ends=ends, first_epoch=first_epoch, draws=draws)
         self._loop.fit(
             self._feed.dataset,
             initial_epoch=first_epoch,
@@ -235,11 +252,11 @@ class _Watch(keras.callbacks.Callback):
             )
 
 
-def _optimizer(training: Training, rates: Any) -> Any:
+def _optimizer(training: Training, rates: PutIn, momenta: PutIn) -> Any:
     if training.optimizer == "adam":
         # The defaults of Keras and of the paper's reference, Kingma & Ba 2015, but for epsilon: theirs is 1e-8.
         return keras.optimizers.Adam(rates, epsilon=1e-8, jit_compile=False)
-    return MomentumSGD(rates, momentum=training.momentum, nesterov=training.nesterov, l2=training.l2)
+    return MomentumSGD(rates, momentum=momenta, nesterov=training.nesterov, l2=training.l2)
 
 
 def _l2_of_layers(training: Training) -> float:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf_lottery.lazy_tf import tf
+from tf_lottery.rewinding.retraining import Momenta
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.training.inputs import Input
 from tf_lottery.training.order import positions
@@ -24,6 +25,7 @@ class Piece(NamedTuple):
     first: Any  # step of the epoch, from 0
     count: Any  # steps
     rates: Any  # [steps] learning rate of each
+    momenta: Any  # [steps] momentum of each
     rows: Any  # [steps * batch, 1 or 4] which example, shifted and flipped how: of `order.positions`
     part: tuple[Any, ...]  # what the input brings along
 
@@ -55,20 +57,21 @@ class Feed:
         most = min(-(-longest_epoch // pieces_per_epoch), max(1, (source.largest_piece or 2**31) // batch_size))
         self.pieces_per_epoch = -(-longest_epoch // most)
         self.steps = -(-longest_epoch // self.pieces_per_epoch)  # in one piece, at most
-        self._work: tuple[Rates, Sequence[int], int, Draws] | None = None
+        self._work: tuple[Rates, Momenta, Sequence[int], int, Draws] | None = None
         self._orders: dict[int, str] = {}
         self.dataset = tf.data.Dataset.from_generator(self._pieces, output_signature=self._signature()).prefetch(1)
 
-    def put(self, *, rates: Rates, ends: Sequence[int], first_epoch: int, draws: Draws) -> None:
+    def put(self, *, rates: Rates, momenta: Momenta, ends: Sequence[int], first_epoch: int, draws: Draws) -> None:
         """Have the dataset's next iteration give the pieces of this training, from an epoch on.
 
         Args:
             rates: Of each step.
+            momenta: Of each step.
             ends: Steps at which epochs end, ascending, from 0.
             first_epoch: Counted from 0.
             draws: Random numbers of the training.
         """
-        self._work = rates, ends, first_epoch, draws
+        self._work = rates, momenta, ends, first_epoch, draws
         self._orders = {}
 
     def order(self, epoch: int) -> str:
@@ -82,7 +85,7 @@ class Feed:
     def _pieces(self) -> Iterator[Piece]:
         if self._work is None:
             return
-        rates, ends, first_epoch, draws = self._work
+        rates, momenta, ends, first_epoch, draws = self._work
         for epoch, (begin, end) in enumerate(itertools.pairwise(ends[first_epoch:]), first_epoch):
             marks = np.linspace(0, end - begin, self.pieces_per_epoch + 1).round().astype(int)
             rows = positions(
@@ -102,6 +105,7 @@ class Feed:
                     first=np.int32(first),
                     count=np.int32(last - first),
                     rates=_fill(rates[begin + first : begin + last], self.steps),
+                    momenta=_fill(momenta[begin + first : begin + last], self.steps),
                     rows=own,
                     part=self._source.part(own[:, 0]),
                 )
@@ -112,6 +116,7 @@ class Feed:
             first=tf.TensorSpec((), tf.int32),
             count=tf.TensorSpec((), tf.int32),
             rates=tf.TensorSpec((self.steps,), tf.float32),
+            momenta=tf.TensorSpec((self.steps,), tf.float32),
             rows=tf.TensorSpec((positions_, 4 if self._augmented else 1), tf.int32),
             part=self._source.signature(positions_),
         )

@@ -9,7 +9,7 @@ from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.training import batches
 from tf_lottery.training.feed import Piece
 from tf_lottery.training.inputs import HeldOutPiece, Input
-from tf_lottery.training.original_rates import OriginalRates
+from tf_lottery.training.put_in import PutIn
 
 
 class StepLoop(keras.Model):
@@ -19,7 +19,9 @@ class StepLoop(keras.Model):
     minimised is the cross-entropy with what layers add to it if they do; what is told is the cross-entropy.
     """
 
-    def __init__(self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: OriginalRates) -> None:
+    def __init__(
+        self, network: Any, *, dataset: Dataset, source: Input, batch_size: int, rates: PutIn, momenta: PutIn
+    ) -> None:
         """Hold the network and its input.
 
         Args:
@@ -28,9 +30,11 @@ class StepLoop(keras.Model):
             source: Of the examples.
             batch_size: Of a training step.
             rates: The schedule of the optimizer that this is compiled with.
+            momenta: That of its momentum, if it has one.
         """
         super().__init__(inputs=network.inputs, outputs=network.outputs)
-        self._dataset, self._source, self._batch_size, self._rates = dataset, source, batch_size, rates
+        self._dataset, self._source, self._batch_size = dataset, source, batch_size
+        self._rates, self._momenta = rates, momenta
         self._augmented = dataset.augmentation == "pad_crop_flip"
         # Loss and accuracy, added up over the steps of the epoch, and how many steps these are.
         self._sums = tf.Variable(tf.zeros([3]), trainable=False)
@@ -65,6 +69,7 @@ class StepLoop(keras.Model):
         """Run the steps of a piece; stop at the first loss that is not finite."""
         piece = Piece(*piece)
         self._rates.put(piece.rates, first_iteration=self.optimizer.iterations)
+        self._momenta.put(piece.momenta, first_iteration=self.optimizer.iterations)
 
         def goes_on(step: Any, loss: Any, correct: Any, diverged: Any) -> Any:
             del loss, correct
