@@ -45,7 +45,7 @@ class ByWeight:
         criterion = CRITERIA[self.criterion]
         scores: list[Scores] = []
         for name, kernel in kernels.items():
-            scores.append(criterion(kernel, generator))
+            scores.append(criterion(kernel, masks[name], generator))
             scores[-1][masks[name] == 0] = -np.inf
         counts = self._counts({name: kernel.shape for name, kernel in kernels.items()}, density)
         if self.scope == "global":

@@ -19,6 +19,11 @@ HEURISTICS: Mapping[str, Heuristic] = {
         scope="layer",
         meaning="the smallest weights of each layer go, each to the density",
     ),
+    "global_quality": ByWeight(
+        criterion="magnitude_over_std",
+        scope="global",
+        meaning="weights below one multiple of their layer's standard deviation go (Han et al. 2015)",
+    ),
     "random": ByWeight(criterion="random", scope="global", meaning="weights go at random, over the whole network"),
     "structured_a": ByFilter(rates=STRUCTURED_A, meaning="the smallest filters of each layer go, few (ResNet-56, 110)"),
     "structured_b": ByFilter(
