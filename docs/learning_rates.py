@@ -29,13 +29,14 @@ def dense() -> tuple[Epochs, Rates]:
 
 def retraining(technique: str) -> tuple[Epochs, Rates]:
     """Return the same of what follows after pruning: epochs from T on."""
-    steps = TECHNIQUES[technique].steps(TRAINING.total_steps, TRAINING.steps_in(RETRAIN_EPOCHS))
-    return TRAINING.epochs + _epochs(np.arange(len(steps))), _schedule()(steps)
+    row = TECHNIQUES[technique]
+    steps = row.steps(TRAINING.total_steps, TRAINING.steps_in(RETRAIN_EPOCHS))
+    return TRAINING.epochs + _epochs(np.arange(len(steps))), _schedule()(steps) * np.float32(row.factor)
 
 
 def figure() -> Figure:
     """Return a row for each technique: the dense training in grey, then the retraining in its colour."""
-    drawing = Figure(figsize=(6.9, 5.0), layout="constrained")
+    drawing = Figure(figsize=(6.9, 5.9), layout="constrained")
     drawing.suptitle(
         "The learning rate of each technique, and the weights it starts from (dot)",
         x=0.01,

@@ -17,6 +17,7 @@ RATES = {
     "lr_rewind": [(0, 0.1), (39, 0.01), (84, 0.001)],
     "low_lr_weight_rewind": [(0, 0.001)],
     "reinit": [(0, 0.1), (91, 0.01), (136, 0.001)],
+    "tenth_rate_fine_tune": [(0, 0.01)],
 }
 EPOCHS = dict.fromkeys(RATES, 130) | {"reinit": 182 + 130}
 
@@ -46,7 +47,7 @@ def test_each_technique_is_a_row_of_the_drawing_with_a_dot_where_its_weights_com
     rows = drawing.figure().axes
     assert len(rows) == len(TECHNIQUES)
     dots = [[float(line.get_xdata()[0]) for line in row.lines if line.get_marker() == "o"] for row in rows]
-    assert dots == [[182], [52], [182], [52], []]
+    assert dots == [[182], [52], [182], [52], [], [182]]
 
 
 def test_the_page_of_techniques_has_a_row_for_each(drawing):

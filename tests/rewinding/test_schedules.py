@@ -26,6 +26,8 @@ def test_each_techniques_steps_are_as_the_paper_says(total, share):
     steps = {name: row.steps(total, retrain).tolist() for name, row in TECHNIQUES.items()}
     assert steps["fine_tune"] == steps["low_lr_weight_rewind"] == [total - 1] * retrain
     assert steps["weight_rewind"] == steps["lr_rewind"] == list(range(total - retrain, total))
+    assert steps["tenth_rate_fine_tune"] == [0] * retrain
+    assert {name: row.factor for name, row in TECHNIQUES.items() if row.factor != 1} == {"tenth_rate_fine_tune": 0.1}
     assert steps["reinit"] == [*range(total), *[total - 1] * retrain]
 
 
@@ -44,4 +46,5 @@ def test_weights_start_from_where_the_table_says():
         "lr_rewind": "trained",
         "low_lr_weight_rewind": "rewound",
         "reinit": "fresh",
+        "tenth_rate_fine_tune": "trained",
     }

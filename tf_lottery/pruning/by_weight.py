@@ -13,6 +13,7 @@ from tf_lottery.pruning.counts import kept_count
 from tf_lottery.pruning.criteria import CRITERIA
 from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.masks import Kernel, Mask, Scores, keep_highest
+from tf_lottery.pruning.sensitivity import Scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,11 @@ class ByWeight:
     criterion: str  # a row of CRITERIA
     scope: Literal["global", "layer"]
     meaning: str
+    scan: Scan | None = None  # how each layer's quality is chosen; a layer's scores are divided by it
+    # Of one pruning, put in by `dataclasses.replace`:
+    qualities: tuple[tuple[str, float], ...] = ()  # (kernel, quality)
+    layer_densities: tuple[tuple[str, float], ...] = ()  # (kernel, density), for scope layer; () for one density
+    at_most: bool = False  # where fewer weights are left than the density keeps, they stay; otherwise an error
 
     @property
     def any_density(self) -> bool:
@@ -34,7 +40,7 @@ class ByWeight:
         return tuple(asked)
 
     def kept(self, shapes: Shapes, density: float) -> int:
-        """Return `kept_count` of all kernels together (scope global), or its sum over them."""
+        """Return `kept_count` of all kernels together (scope global), or its sum over them, each at its own density."""
         return sum(self._counts(shapes, density))
 
     def choose(
@@ -44,10 +50,17 @@ class ByWeight:
         generator = np.random.Generator(np.random.Philox(key=seed))
         criterion = CRITERIA[self.criterion]
         scores: list[Scores] = []
+        qualities = dict(self.qualities)
         for name, kernel in kernels.items():
             scores.append(criterion(kernel, masks[name], generator))
+            if name in qualities:
+                scores[-1] /= scores[-1].dtype.type(qualities[name])
             scores[-1][masks[name] == 0] = -np.inf
         counts = self._counts({name: kernel.shape for name, kernel in kernels.items()}, density)
+        if self.at_most:
+            left = [int(np.count_nonzero(mask)) for mask in masks.values()]
+            left = [sum(left)] if self.scope == "global" else left
+            counts = [min(count, most) for count, most in zip(counts, left, strict=True)]
         if self.scope == "global":
             chosen = keep_highest(scores, counts[0])
         else:
@@ -56,4 +69,7 @@ class ByWeight:
 
     def _counts(self, shapes: Shapes, density: float) -> list[int]:
         sizes = [math.prod(shape) for shape in shapes.values()]
-        return [kept_count(size, density) for size in ([sum(sizes)] if self.scope == "global" else sizes)]
+        if self.scope == "global":
+            return [kept_count(sum(sizes), density)]
+        own = dict(self.layer_densities)
+        return [kept_count(size, own.get(name, density)) for name, size in zip(shapes, sizes, strict=True)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,13 @@ import numpy as np
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
+from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.cloning import masked_layers
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.dead_units import without_dead_units
+from tf_lottery.pruning.heuristics import HEURISTICS, find
+from tf_lottery.pruning.layer_densities import of_kernels
 from tf_lottery.pruning.masks import Mask
+from tf_lottery.pruning.sensitivity import Sensitivity, choose, scan
 from tf_lottery.pruning.slots import slots_of
 
 
@@ -31,6 +35,7 @@ class PruneReport:
     """What a pruning kept; `print(report)` shows a table."""
 
     kernels: tuple[KernelReport, ...]
+    sensitivity: tuple[Sensitivity, ...] = ()  # of each layer alone, where the heuristic scans it
 
     @property
     def kept(self) -> int:
@@ -142,7 +147,16 @@ def _mask(name: str, value: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
-def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", seed: int = 0) -> PruneReport:
+def prune(
+    model: Any,
+    density: float,
+    *,
+    heuristic: str = "global_magnitude",
+    seed: int = 0,
+    layer_densities: Mapping[str, float] | None = None,
+    accuracy: Callable[[], float] | None = None,
+    remove_dead_units: bool = False,
+) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
     Weights and optimizer slots that are not kept become 0 and stay 0. Pruned weights never come back, so iterative
@@ -152,17 +166,24 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
         model: Of `prunable`, trained.
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
             whole filters the nearest that there is, up to 0.0025 away.
-        heuristic: global_magnitude, layer_magnitude, random; or structured_a, structured_b, which remove whole
-            filters of this package's ResNet-56 and ResNet-110 and have five densities each.
+        heuristic: global_magnitude, layer_magnitude, global_quality, sensitivity, random; or structured_a,
+            structured_b, which remove whole filters of this package's ResNet-56 and ResNet-110 and have five densities
+            each.
         seed: For random.
+        layer_densities: For layer_magnitude, the densities of some layers, by name; the others have `density`.
+        accuracy: For sensitivity: evaluates the model as it is now on validation data, 0 to 1. It is called for each
+            layer and quality parameter while that layer alone is pruned; weights are put back after it.
+        remove_dead_units: Also prune the connections of hidden units that have no inputs or no outputs left, for
+            networks of which each layer reads the one before it and nothing else. Fewer weights may stay then than the
+            density says, and where fewer are left already, no more go by it.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`.
 
     Raises:
         TypeError: An argument of another kind.
-        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
-            among the weights; or a model without masks.
+        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic or
+            layer; NaN among the weights; or a model without masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
     if not isinstance(heuristic, str):
@@ -174,12 +195,46 @@ def prune(model: Any, density: float, *, heuristic: str = "global_magnitude", se
     row = lookup("heuristic", HEURISTICS, heuristic)
     kernels = prunable_kernels(model)
     before = masks(model)
-    values = keras.backend.batch_get_value([weight for _, weight, _ in kernels])
-    new = row.choose(kernels=dict(zip(before, values, strict=True)), masks=before, density=density, seed=seed)
+    values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
+    scanned: list[Sensitivity] = []
+    if layer_densities is not None:
+        row = find(heuristic, of_kernels(layer_densities, list(before)).items())
+    if isinstance(row, ByWeight) and row.scan:
+        if not callable(accuracy):
+            raise TypeError(
+                f"accuracy is {accuracy!r}; expected for {heuristic} a function that evaluates the model on validation "
+                "data, such as lambda: model.evaluate(x, y, verbose=0)[1]."
+            )
+        scanned = scan(values, before, _under_masks(kernels, values, accuracy), row.scan.qualities)
+        row = replace(row, qualities=tuple(choose(scanned, row.scan.loss).items()))
+    if isinstance(row, ByWeight) and remove_dead_units:
+        row = replace(row, at_most=True)
+    new = row.choose(kernels=values, masks=before, density=density, seed=seed)
+    if remove_dead_units:
+        new = without_dead_units(new)
     set_masks(model, new)
     return PruneReport(
-        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items())
+        kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
+        sensitivity=tuple(scanned),
     )
+
+
+def _under_masks(
+    kernels: list[tuple[str, Any, Any]], values: Mapping[str, Any], accuracy: Callable[[], float]
+) -> Callable[[Mapping[str, Mask]], float]:
+    """Return what evaluates the model with other kernels, its own times masks, and puts its own back."""
+
+    def evaluate(masks: Mapping[str, Mask]) -> float:
+        changed = [(weight, values[name], masks[name]) for name, weight, _ in kernels if not masks[name].all()]
+        try:
+            for weight, value, mask in changed:
+                weight.assign(value * mask)
+            return number("accuracy()", accuracy())
+        finally:
+            for weight, value, _ in changed:
+                weight.assign(value)
+
+    return evaluate
 
 
 def density(model: Any) -> float:

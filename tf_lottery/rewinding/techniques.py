@@ -21,6 +21,12 @@ class Technique:
     weights: Literal["trained", "rewound", "fresh"]
     steps: Callable[[int, int], Steps]  # (total, retrain) -> original step of each retraining step
     meaning: str
+    factor: float = 1.0  # of the rate at those steps
+
+
+def _first(total: int, retrain: int) -> Steps:
+    del total
+    return np.zeros(retrain, np.int64)
 
 
 def _last(total: int, retrain: int) -> Steps:
@@ -50,5 +56,12 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="fresh",
         steps=_all_then_last,
         meaning="fresh weights under the mask, T epochs plus t at the last rate",
+    ),
+    # Of the initial rate, as in Han et al. 2015, section 4, for both LeNets; after two drops the last is a hundredth.
+    "tenth_rate_fine_tune": Technique(
+        weights="trained",
+        steps=_first,
+        factor=0.1,
+        meaning="trained weights, a tenth of the first learning rate (Han et al. 2015)",
     ),
 }
