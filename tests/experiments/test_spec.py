@@ -39,11 +39,12 @@ def test_names_are_readable_and_do_not_change_between_versions():
 OTHER_VALUES = {
     "recipe": "other", "optimizer": "adam", "momentum": 0.8, "nesterov": True, "learning_rate": 0.2, "batch_size": 63,
     "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298,
-    "precision": "mixed_bfloat16", "network": "resnet20",
+    "precision": "mixed_bfloat16", "l1": 0.5, "network": "resnet20",
     "dataset": "mnist",
     "seed": 1, "trial": 2, "numerical_format": 2, "training": replace(TRAINING, epochs=31), "heuristic": "random",
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,
     "parent": replace(DENSE, trial=2),
+    "layer_densities": (("logits/kernel", 0.5),), "trained": "dense", "remove_dead_units": True,
 }  # fmt: skip
 
 
@@ -191,4 +192,5 @@ def test_the_default_retraining_is_t_and_for_rewound_weights_the_end_of_the_safe
         "reinit": 30,
         "weight_rewind": 27,
         "low_lr_weight_rewind": 27,
+        "tenth_rate_fine_tune": 30,
     }

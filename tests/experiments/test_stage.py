@@ -34,7 +34,7 @@ def test_every_technique_level_trial_and_length_runs_on_one_trace(tmp_path):
     store = Store(tmp_path)
     runner = StageRunner(store, Execution(), lambda *_: None)
     stages = plan([*grid(2, 2).specs(), *grid(3, 1).specs()])
-    assert len(stages) == 2 + 2 * 5 * 2 * 2 + 1 + 5 * 2 * 2
+    assert len(stages) == 2 + 2 * 6 * 2 * 2 + 1 + 6 * 2 * 2
     for stage in stages:
         runner.run(stage)
         assert store.result(stage.name)["status"] == "done"

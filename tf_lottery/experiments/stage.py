@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -20,15 +21,17 @@ from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.environments import check_data, differences
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
+from tf_lottery.experiments.layer_rows import LAYERS, layer_rows
 from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
-from tf_lottery.experiments.spec import Spec, TrainSpec
+from tf_lottery.experiments.spec import RetrainSpec, Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
+from tf_lottery.plain import plain
 from tf_lottery.pruning.prune import masks, prunable_kernels, prune
 from tf_lottery.rewinding.schedules import Rates, Staircase
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -56,7 +59,8 @@ class StageRunner:
             OSError: The disk is full, or the like; what was there before is whole.
         """
         started = time.monotonic()
-        self.engine(stage.spec.dense)  # first: data that are refused leave no beginning behind
+        # First: data that are refused leave no beginning behind.
+        self.engine(stage.spec.dense, holds=_holds(stage.spec))
         folder = self._store.partial(stage.name)
         self._store.set_foreign_beginning_aside(stage.name, stage.spec.digest)
         (folder / "points").mkdir(parents=True, exist_ok=True)
@@ -71,15 +75,22 @@ class StageRunner:
         self._store.commit(stage.name, result)
         logging.info("stage %s ends", stage.name)
 
-    def engine(self, dense: TrainSpec) -> Engine:
-        """Return the engine of this training: the last one, if only its length or its rates differ."""
-        key = (dense.network, dense.dataset, dense.training.compiled_part)
+    def engine(self, dense: TrainSpec, *, holds: bool = False) -> Engine:
+        """Return the engine of this training: the last one, if only its length or its rates differ.
+
+        Args:
+            dense: The training.
+            holds: Whether it can train some layers only.
+        """
+        key = (dense.network, dense.dataset, dense.training.compiled_part, holds)
         if self._engine_ is None or key != self._engine_key:
             keras.backend.clear_session()
             execution = self._execution
             splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
             network, dataset = networks.find(dense.network), DATASETS[dense.dataset]
-            engine = Engine(network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input)
+            engine = Engine(
+                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input, holds=holds
+            )
             here = engine.environment()
             for result in self._store.results({}):
                 if result["dataset"] == dense.dataset:
@@ -88,7 +99,7 @@ class StageRunner:
         return self._engine_
 
     def _train(self, stage: Stage, folder: Path) -> dict[str, Any]:
-        spec, engine = stage.spec, self.engine(stage.spec.dense)
+        spec, engine = stage.spec, self.engine(stage.spec.dense, holds=_holds(stage.spec))
         draws, rates = _draws(spec), _rates(spec)
         training, environment = spec.dense.training, engine.environment()
         ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
@@ -96,10 +107,12 @@ class StageRunner:
             check_data(parent, (self._store.result(parent) or {}).get("environment_record", {}), environment)
         going = self._go_on(engine, folder, environment)
         if going is None:
-            self._start(engine, spec, draws)
+            self._start(engine, spec, draws, folder)
             # What tf_lottery.check compares with what the stage should have started from.
             write_text(folder / "start.json", to_json(checkpoint.array_digests(engine.state())))
+            write_text(folder / "start_accuracy.json", to_json(_accuracies(engine, spec)))
             going = Going(step=0, history=[])
+        started = _read_json(folder / "start_accuracy.json")
         asked = sum(int(mask.sum()) for mask in masks(engine.model).values())
         with closing(TensorBoardLog(folder)) as log, BackgroundWriter() as writer:
             points = PointKeeper(engine, writer, folder, ends, frozenset(stage.rewind_points))
@@ -122,8 +135,17 @@ class StageRunner:
                 report=partial(self._report, stage),
                 checkpoint_seconds=self._execution.checkpoint_seconds,
             )
-            engine.train(rates=rates, ends=ends, from_step=going.step, draws=draws, callbacks=[points, epochs])
-            result = measure(spec, engine, asked=asked, environment=environment) | {"steps": len(rates)}
+            engine.train(
+                rates=rates,
+                ends=ends,
+                from_step=going.step,
+                draws=draws,
+                callbacks=[points, epochs],
+                trained=spec.trained if isinstance(spec, RetrainSpec) else "all",
+            )
+            result = measure(spec, engine, asked=asked, environment=environment) | {"steps": len(rates)} | started
+            if engine.is_chain:
+                write_text(folder / "layers.csv", to_csv(layer_rows(engine), LAYERS))
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
             name = "/".join(spec.name.split("/")[2:])
             log.result(hparams(spec), accuracies, step=len(rates), trial_id=name)
@@ -131,7 +153,7 @@ class StageRunner:
         write_text(folder / "metrics.csv", to_csv(going.history, METRICS))
         return result
 
-    def _start(self, engine: Engine, spec: Spec, draws: Draws) -> None:
+    def _start(self, engine: Engine, spec: Spec, draws: Draws, folder: Path) -> None:
         """Put the engine into the stage's first state."""
         if isinstance(spec, TrainSpec):
             engine.put_fresh_state(draws, keep_masks=False)
@@ -140,7 +162,18 @@ class StageRunner:
         step = rewind_step(spec)
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
-        report = prune(engine.model, spec.density, heuristic=spec.heuristic, seed=draws.integer("pruning"))
+        report = prune(
+            engine.model,
+            spec.density,
+            heuristic=spec.heuristic,
+            seed=draws.integer("pruning"),
+            layer_densities=dict(spec.layer_densities) or None,
+            accuracy=lambda: engine.evaluate("validation").accuracy,
+            remove_dead_units=spec.remove_dead_units,
+        )
+        if report.sensitivity:
+            rows = [plain(row) for row in report.sensitivity]
+            write_text(folder / "sensitivity.csv", to_csv(rows, list(rows[0])))
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)
@@ -249,6 +282,22 @@ class StageRunner:
         return 0
 
 
+def _accuracies(engine: Engine, spec: Spec) -> dict[str, float]:
+    """Return what a pruned network does before it is retrained; of a dense one nothing is to be told."""
+    if isinstance(spec, TrainSpec):
+        return {}
+    return {f"start_{split}_accuracy": engine.evaluate(split).accuracy for split in ("test", "validation")}
+
+
+def _holds(spec: Spec) -> bool:
+    return isinstance(spec, RetrainSpec) and spec.trained != "all"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return what was written beside a stage's beginning; {} if an older version began it."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
 def _depth(spec: Spec) -> int:
     return 0 if isinstance(spec, TrainSpec) else 1 + _depth(spec.parent)
 
@@ -263,4 +312,5 @@ def _rates(spec: Spec) -> Rates:
     if isinstance(spec, TrainSpec):
         return schedule(np.arange(training.total_steps))
     retrain = training.steps_in(spec.retrain_epochs)
-    return schedule(TECHNIQUES[spec.technique].steps(training.total_steps, retrain))
+    technique = TECHNIQUES[spec.technique]
+    return schedule(technique.steps(training.total_steps, retrain)) * np.float32(technique.factor)
