@@ -34,15 +34,43 @@ def test_each_layer_is_pruned_alone_below_its_quality_times_its_deviation():
     assert [row.accuracy for row in found] == [0.99, 0.98, 0.97, 0.99, 0.96, 0.95]
 
 
-def test_the_quality_is_the_last_before_the_layer_loses_more_even_where_it_recovers():
-    def rows(kernel, *accuracies):
-        return [
-            Sensitivity(kernel=kernel, quality=float(place), kept=1, total=1, accuracy=accuracy)
-            for place, accuracy in enumerate(accuracies)
-        ]
+def rows(kernel, *accuracies):
+    return [
+        Sensitivity(kernel=kernel, quality=float(place), kept=1, total=1, accuracy=accuracy)
+        for place, accuracy in enumerate(accuracies)
+    ]
 
-    scanned = rows("a", 0.9, 0.91, 0.88, 0.9) + rows("b", 0.9, 0.89, 0.9, 0.895) + rows("c", 0.9, 0.2, 0.1, 0.1)
-    assert choose(scanned, 0.01) == {"a": 1.0, "b": 3.0, "c": 1.0}
+
+def test_qualities_are_those_of_one_loss_for_all_layers():
+    """By hand: 100 weights at 0.05, 0.1, ... 5 deviations in each of two layers."""
+    sizes = np.arange(1, 101) / 20
+    # Of plus and minus each size the deviation is the root mean square: qualities are sizes over it.
+    kernel = np.concatenate([sizes, -sizes]) / np.sqrt((sizes**2).mean())
+    kernels = {"a": kernel, "b": 7 * kernel}
+    masks = {name: np.ones(200, np.uint8) for name in kernels}
+    # a loses 0.1 with each quality; b half of it, and once seems to gain.
+    scanned = rows("a", 0.9, 0.8, 0.7) + rows("b", 0.9, 0.85, 0.87)
+    deviation = np.sqrt((sizes**2).mean())
+
+    def kept(quality):
+        return 2 * int((sizes / deviation >= quality).sum())
+
+    # At a loss of 0.03: 0.3 of a, 0.6 of b. At 0.05 b is at its greatest, 2, for the loss is no more there.
+    for loss, expected in ((0.03, (0.3, 0.6)), (0.08, (0.8, 2.0))):
+        keep = sum(map(kept, expected))
+        found = choose(scanned, kernels, masks, keep)
+        assert kept(found["a"]) + kept(found["b"]) == keep
+        assert found["a"] == pytest.approx(expected[0], abs=0.05)
+        assert found["b"] == pytest.approx(expected[1], abs=0.05), loss
+
+
+def test_where_nothing_is_lost_layers_go_by_what_costs_nothing_and_beyond_the_scan_by_its_end():
+    kernel = np.linspace(-2, 2, 101)
+    kernels, masks = {"a": kernel, "b": kernel}, {name: np.ones(101, np.uint8) for name in "ab"}
+    scanned = rows("a", 0.9, 0.9, 0.91) + rows("b", 0.9, 0.5, 0.1)
+    assert choose(scanned, kernels, masks, 200) == {"a": 2.0, "b": pytest.approx(0.01)}
+    # Nothing is kept from the greatest weight on, which needs no more of a loss.
+    assert choose(scanned, kernels, masks, 0) == {"a": 2.0, "b": pytest.approx(2 / kernel.std(), abs=1e-6)}
 
 
 @pytest.fixture
@@ -65,12 +93,18 @@ def test_prune_scans_on_the_model_and_ranks_by_the_chosen_qualities(model):
 
     report = tl.prune(model, 0.3, heuristic="sensitivity", accuracy=accuracy)
     names = [row.name for row in report.kernels]
-    expected = {}
+    tried = heuristics.HEURISTICS["sensitivity"].scan
+    assert len(report.sensitivity) == 2 * (1 + len(tried))
+    seen = {(row.kernel, row.quality): row for row in report.sensitivity}
     for name, kernel, bound in zip(names, before, bounds, strict=True):
-        scores = np.abs(kernel) / kernel.std(dtype=np.float64)
-        tried = heuristics.HEURISTICS["sensitivity"].scan.qualities
-        expected[name] = max([tried[0], *(q for q in tried if (scores >= q).mean() >= bound)])
-    assert expected[names[0]] > 5 * expected[names[1]]
+        for quality in tried:
+            share = (np.abs(kernel) / kernel.std(dtype=np.float64) >= quality).mean()
+            assert seen[name, quality].kept == round(share * kernel.size)
+            assert seen[name, quality].accuracy == (share >= bound)
+    values = dict(zip(names, before, strict=True))
+    ones = {name: np.ones(kernel.shape, np.uint8) for name, kernel in values.items()}
+    expected = choose(report.sensitivity, values, ones, report.kept)
+    assert expected[names[0]] > 3 * expected[names[1]]
     flat = np.concatenate(
         [
             (np.abs(kernel) / kernel.std(dtype=np.float64) / expected[name]).ravel()
@@ -82,7 +116,6 @@ def test_prune_scans_on_the_model_and_ranks_by_the_chosen_qualities(model):
     assert np.concatenate([mask.ravel() for mask in tl.masks(model).values()]).tolist() == kept.astype(int).tolist()
     for kernel, (_, weight, mask) in zip(before, prunable_kernels(model), strict=True):
         assert np.array_equal(weight.numpy(), kernel * mask.numpy())  # put back after the scan, then pruned
-    assert len(report.sensitivity) == 2 * (1 + len(tried))
 
 
 def test_without_an_evaluation_a_scan_is_refused_and_an_error_in_it_leaves_the_model_as_it_was(model):

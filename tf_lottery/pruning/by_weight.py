@@ -13,7 +13,6 @@ from tf_lottery.pruning.counts import kept_count
 from tf_lottery.pruning.criteria import CRITERIA
 from tf_lottery.pruning.heuristic import Shapes
 from tf_lottery.pruning.masks import Kernel, Mask, Scores, keep_highest
-from tf_lottery.pruning.sensitivity import Scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +22,9 @@ class ByWeight:
     criterion: str  # a row of CRITERIA
     scope: Literal["global", "layer"]
     meaning: str
-    scan: Scan | None = None  # how each layer's quality is chosen; a layer's scores are divided by it
+    scan: tuple[float, ...] = ()  # quality parameters that are tried on each layer alone; () for none
     # Of one pruning, put in by `dataclasses.replace`:
-    qualities: tuple[tuple[str, float], ...] = ()  # (kernel, quality)
+    qualities: tuple[tuple[str, float], ...] = ()  # (kernel, quality): what its scores are divided by
     layer_densities: tuple[tuple[str, float], ...] = ()  # (kernel, density), for scope layer; () for one density
     at_most: bool = False  # where fewer weights are left than the density keeps, they stay; otherwise an error
 

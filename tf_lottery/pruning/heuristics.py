@@ -8,7 +8,6 @@ from dataclasses import replace
 from tf_lottery.pruning.by_filter import STRUCTURED_A, STRUCTURED_B, ByFilter
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristic import Heuristic
-from tf_lottery.pruning.sensitivity import Scan
 
 HEURISTICS: Mapping[str, Heuristic] = {
     "global_magnitude": ByWeight(
@@ -29,8 +28,8 @@ HEURISTICS: Mapping[str, Heuristic] = {
     "sensitivity": ByWeight(
         criterion="magnitude_over_std",
         scope="global",
-        scan=Scan(qualities=tuple(step / 5 for step in range(1, 21)), loss=0.005),
-        meaning="as global_quality, times each layer's own by a scan on validation data (Han et al. 2015)",
+        scan=tuple(step / 5 for step in range(1, 21)),
+        meaning="as global_quality, each layer's multiple by a scan of it on validation data (Han et al. 2015)",
     ),
     "random": ByWeight(criterion="random", scope="global", meaning="weights go at random, over the whole network"),
     "structured_a": ByFilter(rates=STRUCTURED_A, meaning="the smallest filters of each layer go, few (ResNet-56, 110)"),

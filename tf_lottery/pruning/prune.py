@@ -205,8 +205,9 @@ def prune(
                 f"accuracy is {accuracy!r}; expected for {heuristic} a function that evaluates the model on validation "
                 "data, such as lambda: model.evaluate(x, y, verbose=0)[1]."
             )
-        scanned = scan(values, before, _under_masks(kernels, values, accuracy), row.scan.qualities)
-        row = replace(row, qualities=tuple(choose(scanned, row.scan.loss).items()))
+        scanned = scan(values, before, _under_masks(kernels, values, accuracy), row.scan)
+        keep = row.kept({name: value.shape for name, value in values.items()}, density)
+        row = replace(row, qualities=tuple(choose(scanned, values, before, keep).items()))
     if isinstance(row, ByWeight) and remove_dead_units:
         row = replace(row, at_most=True)
     new = row.choose(kernels=values, masks=before, density=density, seed=seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,6 @@ from tf_lottery.pruning.criteria import magnitude_over_std
 from tf_lottery.pruning.masks import Kernel, Mask
 
 Accuracy = Callable[[Mapping[str, Mask]], float]  # of the network under these masks, on validation data, 0 to 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scan:
-    """Which quality parameters are tried, and how much a layer alone may lose."""
-
-    qualities: tuple[float, ...]  # multiples of the layer's standard deviation, above 0, ascending
-    loss: float  # of validation accuracy, as a share of all examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,21 +54,49 @@ def scan(
     return found
 
 
-def choose(scanned: list[Sensitivity], loss: float) -> dict[str, float]:
-    """Return each layer's quality parameter: the greatest up to which the layer alone loses no more than `loss`.
+def choose(
+    scanned: Sequence[Sensitivity], kernels: Mapping[str, Kernel], masks: Mapping[str, Mask], keep: int
+) -> dict[str, float]:
+    """Return each layer's quality parameter at which so many weights are kept and each layer alone loses the same.
 
-    Han et al. 2015 choose it by this scan, and give no rule; this one is ours. A layer that loses more at the least
-    quality tried has that one.
+    Han et al. 2015 choose by the scan, and give no rule; this one is ours: a loss of accuracy that is one for all
+    layers, and as small as can be. Between two qualities that were tried the loss is taken to grow evenly; where it
+    falls again, it counts as what it was. Tried first, and rejected: qualities at a fixed loss of half a point, all
+    multiplied by one number until so many weights are left, for that empties the last layer.
+
+    Args:
+        scanned: Of `scan`.
+        kernels: As given to it.
+        masks: As given to it.
+        keep: Of the weights of all kernels; what it comes out as may be some less or, where even the greatest quality
+            tried keeps more, more.
     """
-    layers: dict[str, list[Sensitivity]] = {}
-    for row in scanned:
-        layers.setdefault(row.kernel, []).append(row)
-    chosen = {}
-    for name, (whole, *tried) in layers.items():
-        bound = whole.accuracy - loss - 1e-9  # shares of examples, which may differ in their last bit
-        chosen[name] = tried[0].quality
-        for row in tried:
-            if row.accuracy < bound:
-                break
-            chosen[name] = row.quality
-    return chosen
+    generator = np.random.default_rng(0)
+    scores = {
+        name: magnitude_over_std(kernel, masks[name], generator)[masks[name] != 0] for name, kernel in kernels.items()
+    }
+    curves = {name: _curve([row for row in scanned if row.kernel == name]) for name in kernels}
+
+    def qualities(loss: float) -> dict[str, float]:
+        return {name: float(np.interp(loss, losses, tried)) for name, (losses, tried) in curves.items()}
+
+    def kept(loss: float) -> int:
+        return sum(int((scores[name] >= quality).sum()) for name, quality in qualities(loss).items())
+
+    least, most = 0.0, 1.0
+    if kept(least) <= keep:
+        return qualities(least)
+    for _ in range(40):  # to a millionth of a millionth
+        middle = (least + most) / 2
+        least, most = (least, middle) if kept(middle) <= keep else (middle, most)
+    return qualities(most)
+
+
+def _curve(rows: Sequence[Sensitivity]) -> tuple[list[float], list[float]]:
+    """Return losses, ascending, and the quality that leads to each, of which NumPy takes the last at equals."""
+    whole, *tried = rows
+    losses, qualities = [0.0], [tried[0].quality / 100]  # above 0, since scores are divided by it
+    for row in tried:
+        losses.append(max(losses[-1], whole.accuracy - row.accuracy))
+        qualities.append(row.quality)
+    return losses, qualities
