@@ -67,7 +67,8 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: A column is missing.
     """
-    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values={"flops": [""]})
+    empty = {name: [""] for name in ("flops", *LATER)}
+    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=empty)
     if "data" not in frame:  # a table of an older version
         frame["data"] = ""
     if missing := [column for column in COLUMNS if column not in frame.columns]:
