@@ -71,7 +71,7 @@ _WHERE = {
     "strip": "pruning.strip",
 }
 
-_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates")
+_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates", "tf_lottery.networks.dropout")
 
 
 def __getattr__(name: str) -> Any:

@@ -100,6 +100,7 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
             ["--remove_dead_units", "--network=resnet20"],
             "expected a network each of whose layers reads the one before it",
         ),
+        (["--recipe=lenet_mnist_dropout", "--network=resnet20"], "a network that takes it: lenet_300_100, lenet_5."),
         (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
         (
             ["--layer_density=logits:0.5", "--density=0.5"],

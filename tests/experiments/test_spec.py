@@ -39,7 +39,7 @@ def test_names_are_readable_and_do_not_change_between_versions():
 OTHER_VALUES = {
     "recipe": "other", "optimizer": "adam", "momentum": 0.8, "nesterov": True, "learning_rate": 0.2, "batch_size": 63,
     "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298,
-    "precision": "mixed_bfloat16", "l1": 0.5, "network": "resnet20",
+    "precision": "mixed_bfloat16", "l1": 0.5, "dropout": 0.5, "network": "resnet20",
     "dataset": "mnist",
     "seed": 1, "trial": 2, "numerical_format": 2, "training": replace(TRAINING, epochs=31), "heuristic": "random",
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,

@@ -27,6 +27,7 @@ def test_each_techniques_steps_are_as_the_paper_says(total, share):
     assert steps["fine_tune"] == steps["low_lr_weight_rewind"] == [total - 1] * retrain
     assert steps["weight_rewind"] == steps["lr_rewind"] == list(range(total - retrain, total))
     assert steps["tenth_rate_fine_tune"] == [0] * retrain
+    assert [name for name, row in TECHNIQUES.items() if row.adjusts_dropout] == ["tenth_rate_fine_tune"]
     assert {name: row.factor for name, row in TECHNIQUES.items() if row.factor != 1} == {"tenth_rate_fine_tune": 0.1}
     assert steps["reinit"] == [*range(total), *[total - 1] * retrain]
 

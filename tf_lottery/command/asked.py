@@ -71,6 +71,12 @@ def grids() -> list[Grid]:
         learning_rate=FLAGS.learning_rate,
         precision=FLAGS.precision,
     )
+    if training.dropout and not _network().takes_dropout:
+        takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
+        raise UsageError(
+            f"--recipe={FLAGS.recipe} with --network={FLAGS.network}: expected, for a recipe with dropout, a network "
+            f"that takes it: {takers}."
+        )
     layer_levels = _layer_levels()
     if FLAGS.remove_dead_units and not _network().is_chain:
         chains = _listed(name for name, row in networks.NETWORKS.items() if row.is_chain)

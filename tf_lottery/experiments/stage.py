@@ -142,6 +142,7 @@ class StageRunner:
                 draws=draws,
                 callbacks=[points, epochs],
                 trained=spec.trained if isinstance(spec, RetrainSpec) else "all",
+                adjusts_dropout=isinstance(spec, RetrainSpec) and TECHNIQUES[spec.technique].adjusts_dropout,
             )
             result = measure(spec, engine, asked=asked, environment=environment) | {"steps": len(rates)} | started
             if engine.is_chain:

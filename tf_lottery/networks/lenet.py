@@ -10,7 +10,7 @@ from tf_lottery.networks.network import Network
 _SMALLEST_VALID = 16  # pixels: below, two convolutions of 5x5 without padding leave nothing
 
 
-def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
+def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0, dropout: float = 0.0) -> Any:
     """Return LeNet-300-100 as an uncompiled Keras model, images [batch, *shape] -> logits [batch, classes].
 
     266,200 prunable weights on 28x28 images. Glorot normal kernels (Frankle & Carbin 2019, appendix).
@@ -20,12 +20,15 @@ def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: flo
         classes: 2 or more.
         l2: Coefficient of sum(w^2) / 2 over every trainable variable.
         width: Multiplies the units of the hidden layers; above 0.
+        dropout: Share of the units of hidden layers that a step in training drops, in [0, 1).
     """
     settings = _settings(l2)
     image = keras.Input(shape, name="image")
     flat = keras.layers.Flatten(name="flatten")(image)
     hidden = keras.layers.Dense(_scaled(300, width), "relu", name="hidden_1", **settings)(flat)
+    hidden = _dropped(hidden, dropout, after="hidden_1")
     hidden = keras.layers.Dense(_scaled(100, width), "relu", name="hidden_2", **settings)(hidden)
+    hidden = _dropped(hidden, dropout, after="hidden_2")
     logits = keras.layers.Dense(classes, name="logits", **settings)(hidden)
     return keras.Model(image, logits, name="lenet_300_100")
 
@@ -40,7 +43,7 @@ def lenet_300_100_shapes(*, shape: tuple[int, ...], classes: int, width: float =
     }
 
 
-def lenet_5(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
+def lenet_5(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0, dropout: float = 0.0) -> Any:
     """Return Caffe's LeNet-5 as an uncompiled Keras model, images [batch, *shape] -> logits [batch, classes].
 
     Two convolutions of 5x5, 20 and 50 maps, each with a maximum over 2x2, and 500 hidden units: 430,500 prunable
@@ -53,6 +56,7 @@ def lenet_5(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1
         classes: 2 or more.
         l2: Coefficient of sum(w^2) / 2 over every trainable variable.
         width: Multiplies the maps and units of the hidden layers; above 0.
+        dropout: Share of the units of the hidden dense layer that a step in training drops, in [0, 1).
     """
     settings = _settings(l2)
     x = image = keras.Input(shape, name="image")
@@ -63,6 +67,7 @@ def lenet_5(*, shape: tuple[int, ...], classes: int, l2: float, width: float = 1
         x = keras.layers.MaxPooling2D(2, name=f"pool_{place}")(x)
     flat = keras.layers.Flatten(name="flatten")(x)
     hidden = keras.layers.Dense(_scaled(500, width), "relu", name="hidden", **settings)(flat)
+    hidden = _dropped(hidden, dropout, after="hidden")
     logits = keras.layers.Dense(classes, name="logits", **settings)(hidden)
     return keras.Model(image, logits, name="lenet_5")
 
@@ -78,6 +83,14 @@ def lenet_5_shapes(*, shape: tuple[int, ...], classes: int, width: float = 1.0) 
         "hidden/kernel": (height * wide * second, hidden),
         "logits/kernel": (hidden, classes),
     }
+
+
+def _dropped(x: Any, rate: float, *, after: str) -> Any:
+    if not rate:
+        return x
+    from tf_lottery.networks.dropout import AdjustableDropout  # a class of Keras', which takes TensorFlow
+
+    return AdjustableDropout(rate, after=after, name=f"{after}_dropout")(x)
 
 
 def _settings(l2: float) -> dict[str, Any]:
@@ -99,6 +112,7 @@ NETWORKS = {
         has_convolutions=False,
         multiply_adds_per_pixel=340,
         kernel_shapes=lenet_300_100_shapes,
+        takes_dropout=True,
         is_chain=True,
     ),
     # 2.29 million multiply-adds on 784 pixels.
@@ -107,6 +121,7 @@ NETWORKS = {
         has_convolutions=True,
         multiply_adds_per_pixel=2_900,
         kernel_shapes=lenet_5_shapes,
+        takes_dropout=True,
         is_chain=True,
     ),
 }

@@ -30,6 +30,7 @@ class Recipe:
     total_steps: int | None = None  # only where a source counts other than epochs x examples / batch
     l2: float = 0.0  # coefficient of sum(w^2) / 2 over every trainable variable
     l1: float = 0.0  # coefficient of sum(|w|) over every trainable variable; of momentum_sgd
+    dropout: float = 0.0  # share of hidden units dropped in a step, for networks that take it
     source: str
 
 
@@ -87,6 +88,9 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "lenet_mnist_l1": Recipe(**_LENET_MNIST, l1=5e-5, source="as lenet_mnist_l2, with L1 in the place of L2"),
     "lenet_mnist_no_decay": Recipe(**_LENET_MNIST, source="as lenet_mnist_l2, without L2"),
+    "lenet_mnist_dropout": Recipe(
+        **_LENET_MNIST, l2=5e-4, dropout=0.5, source="as lenet_mnist_l2, with the dropout of Han et al. 2015, not tuned"
+    ),
     "resnet_small_images": Recipe(
         optimizer="momentum_sgd",
         learning_rate=0.1,
@@ -147,6 +151,7 @@ class Training:
     examples: int  # in the training split
     precision: Precision = "float32"
     l1: float = later(0.0)
+    dropout: float = later(0.0)
 
     def steps_in(self, epochs: float) -> int:
         """Return the steps of this many epochs at the end of training: all of them for T.
@@ -215,4 +220,5 @@ def resolve(
         examples=examples,
         precision=precision,
         l1=recipe.l1,
+        dropout=recipe.dropout,
     )

@@ -22,6 +22,7 @@ class Technique:
     steps: Callable[[int, int], Steps]  # (total, retrain) -> original step of each retraining step
     meaning: str
     factor: float = 1.0  # of the rate at those steps
+    adjusts_dropout: bool = False  # by what is left of each layer, `networks.dropout.adjusted_rate`
 
 
 def _first(total: int, retrain: int) -> Steps:
@@ -62,6 +63,7 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="trained",
         steps=_first,
         factor=0.1,
+        adjusts_dropout=True,
         meaning="trained weights, a tenth of the first learning rate (Han et al. 2015)",
     ),
 }

@@ -11,6 +11,7 @@ import numpy as np
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.networks.dropout import dropout_layers, rates_by_layer
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import RECIPES, Training
 from tf_lottery.pruning.cloning import copy_weights, masked_layers
@@ -136,6 +137,7 @@ class Engine:
         draws: Draws,
         callbacks: Sequence[Any],
         trained: Trained = "all",
+        adjusts_dropout: bool = False,
     ) -> None:
         """Train from `from_step`, where the model's state stands, to the end of the stage.
 
@@ -147,6 +149,7 @@ class Engine:
             callbacks: Keras callbacks; their epochs count from 0 at the start of the stage, and their logs have loss,
                 accuracy, val_loss and val_accuracy.
             trained: Which layers; not all only in an engine that `holds`.
+            adjusts_dropout: Whether dropout falls with what the masks keep of a layer, as in Han et al. 2015.
 
         Raises:
             DivergedError: A loss was not finite; step, rate and a suggestion are in the message.
@@ -157,6 +160,10 @@ class Engine:
             self._loop.held_layers.put(trained)
         elif trained != "all":
             raise ValueError(f"trained is {trained!r}; expected 'all' in an engine that does not hold layers.")
+        adjusted = rates_by_layer(self.model, masks(self.model)) if adjusts_dropout else {}
+        for layer in dropout_layers(self.model):
+            rate = adjusted.get(layer.name, layer.rate)
+            layer.begin(seed=draws.integer("dropout"), step=from_step, rate=rate)
         first_epoch = list(ends).index(from_step)
         self._feed.put(rates=rates, ends=ends, first_epoch=first_epoch, draws=draws)
         self._loop.fit(
@@ -194,8 +201,9 @@ class Engine:
 
     def _build(self) -> Any:
         with precision_of_layers(self._training.precision):
+            dropout = {"dropout": self._training.dropout} if self._training.dropout else {}
             return self._network.build(
-                shape=self._dataset.shape, classes=self._dataset.classes, l2=_l2_of_layers(self._training)
+                shape=self._dataset.shape, classes=self._dataset.classes, l2=_l2_of_layers(self._training), **dropout
             )
 
     def _calls_per_epoch(self) -> int:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "augmentation", "pruning"]
+Purpose = Literal["weights", "order", "augmentation", "pruning", "dropout"]
 
 
 @dataclass(frozen=True, kw_only=True)

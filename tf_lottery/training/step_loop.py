@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_lottery.datasets.dataset import Dataset
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.networks.dropout import dropout_layers
 from tf_lottery.training import batches
 from tf_lottery.training.feed import Piece
 from tf_lottery.training.held_layers import HeldLayers
@@ -41,6 +42,7 @@ class StepLoop(keras.Model):
         # The step of the epoch whose loss was the first that is not a finite number; -1 for none.
         self.diverged_at = tf.Variable(-1, dtype=tf.int32, trainable=False)
         self.held_layers: HeldLayers | None = None  # set before the first step where only some layers may train
+        self._dropouts = dropout_layers(network)
         self._train: Any = None
         self._evaluate: Any = None
         self._count_nonzero: Any = None
@@ -86,6 +88,8 @@ class StepLoop(keras.Model):
             self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
             if self.held_layers:
                 self.held_layers.put_back(before)
+            for layer in self._dropouts:
+                layer.count_step()
             right = tf.reduce_mean(tf.cast(_right(labels, logits), tf.float32))
             diverged = tf.where(tf.math.is_finite(loss), diverged, step)
             return step + 1, loss_sum + cross_entropy, correct + right, diverged
