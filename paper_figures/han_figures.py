@@ -37,8 +37,8 @@ def tradeoff_figure(numbers: pd.DataFrame, size: Size) -> Figure:
         note=f"{_trials(numbers)} 0: the dense network trained with L2, for all lines. An arrow: below the panel.",
     )
     figure, axes = page(
-        words, size, columns=len(networks), panel_height=_HEIGHTS[size], left=0.62, right=0.15, column_gap=0.35,
-        head=0.4,
+        words, size, columns=len(networks), panel_height=_HEIGHTS[size], left=0.72, right=0.15, column_gap=0.35,
+        head=0.56,
     )  # fmt: skip
     for panel, network in zip(axes, networks, strict=True):
         panel.set_title(network_name(network), loc="left")
@@ -65,13 +65,15 @@ def sensitivity_figure(numbers: pd.DataFrame, size: Size) -> Figure:
         "parameter, 0.2 to 4 standard deviations of the layer.",
     )
     figure, axes = page(
-        words, size, columns=len(networks), panel_height=_HEIGHTS[size], left=0.62, right=0.15, column_gap=0.35,
+        words, size, columns=len(networks), panel_height=_HEIGHTS[size], left=0.72, right=0.15, column_gap=0.35,
+        head=0.16,
     )  # fmt: skip
     for panel, network in zip(axes, networks, strict=True):
         here = numbers[numbers.network == network]
         panel.set_title(network_name(network), loc="left")
         panel.axhline(0, color=SOFT, linewidth=0.7)
         panel.set_ylim(-20, 2)
+        panel.set_yticks(range(-20, 1, 5))
         panel.set_xlim(100, 0)
         panel.set_xlabel("weights of the layer that are kept [%]")
         for (layer, rows), (colour, marker) in zip(here.groupby("layer", sort=False), _LAYERS, strict=False):
@@ -87,12 +89,11 @@ def histogram_figure(numbers: pd.DataFrame, size: Size) -> Figure:
     network = network_name(numbers.network.iloc[0])
     words = Words(
         title="After Han et al. 2015, Figure 7: weights of the first layer",
-        subtitle=f"{network} on MNIST, trained with L2; before pruning, and after iterative pruning to "
-        f"{TWELVEFOLD:.0%} of the network",
+        subtitle=f"{network} on MNIST, trained with L2; then iteratively pruned to {TWELVEFOLD:.0%} of the network",
         note="The first trial. Weights that are pruned are not counted; the two y axes have scales of their own.",
     )
     figure, axes = page(
-        words, size, columns=2, panel_height=_HEIGHTS[size], left=0.62, right=0.15, column_gap=0.6,
+        words, size, columns=2, panel_height=_HEIGHTS[size], left=0.72, right=0.15, column_gap=0.6, head=0.16,
     )  # fmt: skip
     middle = (numbers["from"] + numbers["to"]) / 2
     for panel, column, colour in zip(axes, ("before", "after"), ("#1B3A6B", "#C62828"), strict=True):
@@ -114,7 +115,7 @@ def mask_figure(positions: pd.DataFrame, pixels: pd.DataFrame, size: Size) -> Fi
         "the image. Right: the same connections by pixel; white has none.",
     )
     figure, axes = page(
-        words, size, columns=2, panel_height=_HEIGHTS[size] * 1.15, left=0.62, right=0.5, column_gap=0.6,
+        words, size, columns=2, panel_height=_HEIGHTS[size] * 1.15, left=0.72, right=0.5, column_gap=0.6, head=0.16,
     )  # fmt: skip
     pattern, picture = axes
     # Pixels, not 20,000 markers, which would make an SVG of megabytes.
@@ -127,7 +128,9 @@ def mask_figure(positions: pd.DataFrame, pixels: pd.DataFrame, size: Size) -> Fi
     counts = np.zeros((side, side))
     counts[pixels.row, pixels.column] = pixels.kept
     drawn = picture.imshow(counts, cmap="Greys", vmin=0)
-    picture.set_xlabel("column of the image")
+    picture.set_xticks([])
+    picture.set_yticks([])
+    picture.set_title("by pixel of the image", loc="left")
     for panel in axes:
         panel.grid(visible=False)
     figure.colorbar(drawn, ax=picture, fraction=0.046, label="connections")
