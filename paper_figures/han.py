@@ -12,22 +12,30 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tf_lottery.lookup import lookup
+
 from . import han_figures, han_numbers
 from .han_claims import Tables, claims_table
 from .han_store import HanRun, read
 from .look import STYLE
 from .save import whole
 
+# The same numbers make the same bytes: no dates.
+_METADATA: Mapping[str, Mapping[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write figures as SVG and PNG, each with its numbers as CSV, the table by layer, and the claims."""
+    """Write figures, each with its numbers as CSV, the table by layer, and the claims."""
     parser = argparse.ArgumentParser(prog="python -m paper_figures.han", description=__doc__)
     parser.add_argument("--store", type=Path, action="append", required=True, help="the --output_dir of a run")
     parser.add_argument("--output_dir", type=Path, default=Path("figures/han"), help="[figures/han]")
+    parser.add_argument("--formats", default="svg,png", help="what to write beside CSV, with commas [%(default)s]")
     flags = parser.parse_args(arguments)
     try:
         runs = sorted((run for root in flags.store for run in read(root)), key=lambda run: run.network)
-        paths = write(runs, flags.output_dir)
+        for name in (formats := flags.formats.split(",")):
+            lookup("format", _METADATA, name)
+        paths = write(runs, flags.output_dir, formats)
     except (OSError, ValueError) as error:
         print(f"paper_figures: {error}", file=sys.stderr)
         return 1
@@ -35,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write(runs: Sequence[HanRun], folder: Path) -> list[Path]:
+def write(runs: Sequence[HanRun], folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write everything, and return the paths.
 
     Args:
         runs: Of at least the parts `l2` and `iterative` of each network.
         folder: Made if it is not there.
+        formats: svg, png or both.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tradeoff, sensitivity = han_numbers.tradeoff(runs), han_numbers.sensitivity(runs)
@@ -64,18 +73,19 @@ def write(runs: Sequence[HanRun], folder: Path) -> list[Path]:
                 histogram=counts,
                 pixels=pixels,
             )
-        paths = [path for name, (numbers, figure) in drawn.items() for path in _save(folder / name, numbers, figure)]
+        paths = [
+            path for name, (numbers, figure) in drawn.items() for path in _save(folder / name, numbers, figure, formats)
+        ]
     more = {"layers": han_numbers.layer_table(runs), "claims": claims_table(tables)}
     return [*paths, *(_csv(folder / name, table) for name, table in more.items())]
 
 
-def _save(path: Path, numbers: pd.DataFrame, figure: Figure) -> list[Path]:
+def _save(path: Path, numbers: pd.DataFrame, figure: Figure, formats: Sequence[str]) -> list[Path]:
     written = [_csv(path, numbers)]
-    metadata: Mapping[str, Mapping[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}}
-    for kind, told in metadata.items():
+    for kind in formats:
         target = path.with_name(f"{path.name}.{kind}")
         with whole(target) as beside:
-            figure.savefig(beside, format=kind, metadata=dict(told))
+            figure.savefig(beside, format=kind, metadata=dict(_METADATA[kind]))
         written.append(target)
     return written
 

@@ -153,7 +153,7 @@ CLAIMS: Mapping[str, Claim] = {
     "two_peaks": Claim(
         statement="the weights that are left have two peaks",
         where="Figure 7",
-        rule="weights of the first layer in the middle bins over the fullest bin: below a half",
+        rule="weights of the first dense layer in the middle bins over the fullest bin: below a half",
         unit="ratio",
         statistic=_valley,
         holds=lambda value: value < 0.5,

@@ -88,7 +88,7 @@ def histogram_figure(numbers: pd.DataFrame, size: Size) -> Figure:
     """Draw the weights of a layer before pruning, and those that are left after it."""
     network = network_name(numbers.network.iloc[0])
     words = Words(
-        title="After Han et al. 2015, Figure 7: weights of the first layer",
+        title="After Han et al. 2015, Figure 7: weights of the first dense layer",
         subtitle=f"{network} on MNIST, trained with L2; then iteratively pruned to {TWELVEFOLD:.0%} of the network",
         note="The first trial. Weights that are pruned are not counted; the two y axes have scales of their own.",
     )

@@ -85,14 +85,13 @@ def sensitivity(runs: Sequence[HanRun]) -> pd.DataFrame:
     ).reset_index()
 
 
-def histogram(run: HanRun, place: int = 0) -> pd.DataFrame:
+def histogram(run: HanRun) -> pd.DataFrame:
     """Return how many weights of a layer lie where, before pruning and, of those kept, after the iterative twelvefold.
 
-    Args:
-        run: The network; its first trial is told.
-        place: Of the layer, from 0.
+    Of the largest layer, which is the first dense one of both networks, as in their figure; in the first trial.
     """
     after_stage = twelvefold(run).iloc[0]
+    place = int(run.layers(after_stage.stage).total.argmax())
     before_stage = run.dense()[run.dense().trial == after_stage.trial].stage.iloc[0]
     before, _ = run.kernel(before_stage, place)
     weights, mask = run.kernel(after_stage.stage, place)

@@ -181,3 +181,4 @@ def test_a_folder_of_other_results_is_one_sentence(tmp_path, capsys):
     (tmp_path / "results.csv").write_text(results.to_csv(other))
     assert han.main([f"--store={tmp_path}"]) == 1
     assert "has no results of this experiment" in capsys.readouterr().err
+    assert han.main([f"--store={tmp_path}", "--formats=svgg"]) == 1
