@@ -4,7 +4,7 @@ import pytest
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras
 from tf_lottery.pruning import heuristics
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.sensitivity import Sensitivity, choose, scan
 
 layers = keras.layers

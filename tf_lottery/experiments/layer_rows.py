@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.training.engine import Engine
 
 LAYERS = ("kernel", "kept", "total", "std", "nonzero_inputs")  # columns
