@@ -17,7 +17,7 @@ NUMERICAL_FORMAT = 1
 
 DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
 
-Schedule = Literal["one_shot", "iterative"]
+Schedule = Literal["one_shot", "iterative", "at_initialization"]
 
 
 @dataclass(frozen=True, kw_only=True)
