@@ -1,4 +1,4 @@
-"""Networks pruned before they are trained: masks by the initial weights, under which these or fresh ones are trained."""
+"""Networks pruned before they are trained: masks by the initial weights, under which these or fresh ones train."""
 
 import numpy as np
 import pytest
