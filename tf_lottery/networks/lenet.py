@@ -29,6 +29,21 @@ def lenet_300_100(*, shape: tuple[int, ...], classes: int, l2: float, width: flo
     return keras.Model(image, logits, name="lenet_300_100")
 
 
+def lenet_300_100_shapes(*, shape: tuple[int, ...], classes: int, width: float = 1.0) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every kernel of `lenet_300_100` by its name."""
+    first, second = (max(1, round(units * width)) for units in (300, 100))
+    return {
+        "hidden_1/kernel": (shape[0] * shape[1] * shape[2], first),
+        "hidden_2/kernel": (first, second),
+        "logits/kernel": (second, classes),
+    }
+
+
 NETWORKS = {
-    "lenet_300_100": Network(build=lenet_300_100, has_convolutions=False, multiply_adds_per_pixel=340),
+    "lenet_300_100": Network(
+        build=lenet_300_100,
+        has_convolutions=False,
+        multiply_adds_per_pixel=340,
+        kernel_shapes=lenet_300_100_shapes,
+    ),
 }
