@@ -21,6 +21,7 @@ from tf_lottery.experiments.store import Store, point_path
 from tf_lottery.networks.recipes import Training
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.shuffled import Shuffled
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -182,19 +183,34 @@ def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
     The smallest of each kernel, whatever its rate, and with scope global of all of them together.
     """
     before, kernels = parent.masks, parent.kernels
+    row = HEURISTICS[stage.spec["heuristic"]]
+    if isinstance(row, Shuffled):
+        of = row.of.choose(kernels=kernels, masks=before, density=stage.spec["density"], seed=0)
+        yield from _as_many(stage, of)
+        return
     for name, mask in stage.masks.items():
         if back := int(np.count_nonzero((mask != 0) & (before[name] == 0))):
             yield f"{back} weights of {name} are kept that the parent had pruned"
-    row = HEURISTICS[stage.spec["heuristic"]]
     if not isinstance(row, ByWeight) or row.criterion != "magnitude":
         return
-    scopes = [list(kernels)] if row.scope == "global" else [[name] for name in kernels]
+    scopes = [list(kernels)[: -1 if row.spares_output else None]] if row.scope == "global" else [[k] for k in kernels]
     for names in scopes:
         sizes = {name: np.abs(kernels[name]) for name in names}
         kept = min((sizes[name][stage.masks[name] != 0].min(initial=np.inf) for name in names), default=np.inf)
         went = [sizes[name][(stage.masks[name] == 0) & (before[name] != 0)].max(initial=0.0) for name in names]
         if max(went, default=0.0) > kept:
             yield f"a weight of {max(went):g} was pruned, and one of {kept:g} was kept ({', '.join(names[:3])})"
+
+
+def _as_many(stage: _Stage, of: Masks) -> Iterator[str]:
+    """Shuffled masks keep as many of each kernel as those that they are made of, and not the same."""
+    for name, mask in stage.masks.items():
+        if (kept := int(np.count_nonzero(mask))) != (there := int(np.count_nonzero(of[name]))):
+            yield f"{kept} weights of {name} are kept; the masks that were shuffled keep {there}"
+    if all(np.array_equal(mask, of[name]) for name, mask in stage.masks.items()) and any(
+        mask.any() and not mask.all() for mask in of.values()
+    ):
+        yield "its masks were not shuffled"
 
 
 def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[str]) -> Iterator[str]:
@@ -256,9 +272,8 @@ def _order(stage: _Stage) -> Iterator[str]:
 
 def _cost(stage: _Stage, parent: _Stage) -> Iterator[str]:
     """The search cost is the parent's and all epochs of this stage."""
-    own = stage.spec["retrain_epochs"]
-    if TECHNIQUES[stage.spec["technique"]].weights == "fresh":
-        own += stage.dense_spec["training"]["epochs"]
+    technique = TECHNIQUES[stage.spec["technique"]]
+    own = technique.epochs(stage.dense_spec["training"]["epochs"], stage.spec["retrain_epochs"])
     if not math.isclose(stage.result["search_cost"], parent.result["search_cost"] + own):
         yield f"its search cost is {stage.result['search_cost']:g}; expected {parent.result['search_cost'] + own:g}"
 

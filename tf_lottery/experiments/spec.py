@@ -99,9 +99,8 @@ class RetrainSpec:
 
     @property
     def epochs(self) -> float:
-        """How long the stage trains; a fresh initialisation has the whole recipe before its retraining."""
-        is_fresh = TECHNIQUES[self.technique].weights == "fresh"
-        return self.retrain_epochs + (self.dense.training.epochs if is_fresh else 0)
+        """How long the stage trains, as its technique says."""
+        return TECHNIQUES[self.technique].epochs(self.dense.training.epochs, self.retrain_epochs)
 
     @cached_property
     def search_cost(self) -> float:

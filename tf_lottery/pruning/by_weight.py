@@ -13,10 +13,12 @@ from tf_lottery.pruning.counts import kept_count
 from tf_lottery.pruning.criteria import CRITERIA
 from tf_lottery.pruning.criterion import Collect, Examples, Seen
 from tf_lottery.pruning.heuristic import Shapes
-from tf_lottery.pruning.layer_rates import LAYER_RATES
+from tf_lottery.pruning.layer_rates import LAYER_RATES, PerRound
 from tf_lottery.pruning.masks import Kernel, Mask, Scores, keep_highest
 
 Scope = Literal["global", "layer", "normalised"]
+
+_PER_ROUND = 0.2  # of what is left: the papers' share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ByWeight:
     scope: Scope
     layer_rates: str = "uniform"  # of scope layer: a row of LAYER_RATES
     examples: Examples | None = None  # that the criterion's quantity is collected over
+    spares_output: bool = False  # of scope global: whether the last kernel is kept whole
     rounds: int = 1  # prunings on the way, at densities in a geometric sequence, each with scores of its own
     does: str
 
@@ -49,6 +52,18 @@ class ByWeight:
     def kept(self, shapes: Shapes, density: float) -> int:
         """Return `kept_count` of all kernels together, or with scope layer its sum over them."""
         return sum(self._counts(shapes, density))
+
+    def after(self, shapes: Shapes, rounds: int) -> float:
+        """Return the density after so many rounds of pruning: 20% of what is left at each, or the rates by layer."""
+        rule = LAYER_RATES[self.layer_rates]
+        if isinstance(rule, PerRound):
+            return rule.after(shapes, rounds)
+        left = (1 - _PER_ROUND) ** rounds
+        if not self.spares_output:
+            return left
+        *_, output = map(math.prod, shapes.values())
+        total = sum(map(math.prod, shapes.values()))
+        return (left * (total - output) + output) / total
 
     def choose(
         self,
@@ -95,6 +110,14 @@ class ByWeight:
             if self.scope == "normalised":
                 scores[-1] = _normalised(scores[-1], gone)
             scores[-1][gone] = -np.inf
+        if self.spares_output:
+            output = np.isfinite(scores[-1])
+            if (spared := int(np.count_nonzero(output))) > counts[0]:
+                raise ValueError(
+                    f"{counts[0]} weights are to be kept, fewer than the {spared} of the output layer; expected more, "
+                    "since that layer is not pruned. Prune to a higher density."
+                )
+            scores[-1] = np.where(output, np.inf, scores[-1]).astype(scores[-1].dtype)
         if self.scope == "layer":
             chosen = [keep_highest([score], count)[0] for score, count in zip(scores, counts, strict=True)]
         else:

@@ -57,7 +57,14 @@ class PerRound:
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             low, high = (middle, high) if self._kept(shapes, middle) > density * total else (low, middle)
-        return self._after(shapes, low)
+        # A density is known to ten decimals: that of whole rounds is to be theirs, to the weight.
+        whole = round(low)
+        is_whole = abs(self._kept(shapes, whole) - density * total) <= _SAME * total
+        return self._after(shapes, whole if is_whole else low)
+
+    def after(self, shapes: Shapes, rounds: int) -> float:
+        """Return the density of the network after so many rounds: the paper's P_m."""
+        return self._kept(shapes, rounds) / sum(map(math.prod, shapes.values()))
 
     def _kept(self, shapes: Shapes, rounds: float) -> float:
         return sum(each * math.prod(shapes[name]) for name, each in self._after(shapes, rounds).items())
@@ -72,9 +79,13 @@ class PerRound:
 
 
 _MOST_ROUNDS, _BISECTIONS = 2.0**20, 200
+_SAME = 1e-10
 
 LAYER_RATES: Mapping[str, Rule] = {
     "uniform": uniform,
     "erk": erdos_renyi_kernel,
     "half_output": PerRound(dense=0.2, convolution=0.2, output=0.1),
+    # Frankle & Carbin 2019, Figure 2: convolutions of Conv-2 and Conv-4, and those of Conv-6.
+    "conv_10": PerRound(dense=0.2, convolution=0.1, output=0.1),
+    "conv_15": PerRound(dense=0.2, convolution=0.15, output=0.1),
 }
