@@ -19,9 +19,11 @@ from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.experiments.store import Store, point_path
 from tf_lottery.networks.recipes import Training
+from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.by_weight import ByWeight
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.heuristic import Heuristic
 from tf_lottery.pruning.shuffled import Shuffled
+from tf_lottery.pruning.state_names import unnumbered
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.schedules import Rates, original_rates
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -172,8 +174,8 @@ def _held(stage: _Stage) -> Iterator[str]:
     shapes = {name: kernel.shape for name, kernel in stage.kernels.items()}
     asked = sum(map(math.prod, shapes.values()))
     if not stage.is_dense:
-        asked = HEURISTICS[stage.spec["heuristic"]].kept(shapes, stage.spec["density"])
-    if kept != asked:
+        asked = _heuristic(stage).kept(shapes, stage.spec["density"])
+    if kept != asked and not (stage.spec.get("remove_dead_units") and kept < asked):
         yield f"masks keep {kept} weights; its density asks for {asked}"
 
 
@@ -183,7 +185,7 @@ def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
     The smallest of each kernel, whatever its rate, and with scope global of all of them together.
     """
     before, kernels = parent.masks, parent.kernels
-    row = HEURISTICS[stage.spec["heuristic"]]
+    row = _heuristic(stage)
     if isinstance(row, Shuffled):
         of = row.of.choose(kernels=kernels, masks=before, density=stage.spec["density"], seed=0)
         yield from _as_many(stage, of)
@@ -191,7 +193,8 @@ def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
     for name, mask in stage.masks.items():
         if back := int(np.count_nonzero((mask != 0) & (before[name] == 0))):
             yield f"{back} weights of {name} are kept that the parent had pruned"
-    if not isinstance(row, ByWeight) or row.criterion != "magnitude":
+    # Connections of dead units go whatever their size.
+    if not isinstance(row, ByWeight) or row.criterion != "magnitude" or stage.spec.get("remove_dead_units"):
         return
     scopes = [list(kernels)[: -1 if row.spares_output else None]] if row.scope == "global" else [[k] for k in kernels]
     for names in scopes:
@@ -211,6 +214,12 @@ def _as_many(stage: _Stage, of: Masks) -> Iterator[str]:
         mask.any() and not mask.all() for mask in of.values()
     ):
         yield "its masks were not shuffled"
+
+
+def _heuristic(stage: _Stage) -> Heuristic:
+    by_layer = stage.spec.get("layer_densities", ())
+    names = unnumbered(name for name, _ in by_layer)
+    return heuristics.find(stage.spec["heuristic"], zip(names, (density for _, density in by_layer), strict=True))
 
 
 def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[str]) -> Iterator[str]:
@@ -258,7 +267,14 @@ def _moved(stage: _Stage) -> Iterator[str]:
         return
     names = stage.trained
     end = checkpoint.array_digests({f"weights/{name}": stage.final[f"weights/{name}"] for name in names})
+    trained = stage.spec.get("trained", "all")
     for name in sorted(names):
+        kernel = stage.final.get(f"weights/{name.rpartition('/')[0]}/kernel")
+        is_dense = kernel is not None and kernel.ndim == 2
+        if trained != "all" and is_dense != (trained == "dense"):
+            if stage.start.get(f"weights/{name}") != end[f"weights/{name}"]:
+                yield f"{name} moved, where only {trained} layers are trained"
+            continue
         if stage.start.get(f"weights/{name}") == end[f"weights/{name}"] and stage.masks.get(name, np.ones(1)).any():
             yield f"{name} did not move"
 

@@ -65,6 +65,7 @@ NETWORKS = {
         has_convolutions=True,
         multiply_adds_per_pixel=multiply_adds,
         kernel_shapes=partial(kernel_shapes, convolutions=count),
+        is_chain=True,
     )
     for count, multiply_adds in ((2, 43_000), (4, 96_000), (6, 150_000))
 }

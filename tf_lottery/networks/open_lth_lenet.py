@@ -44,5 +44,6 @@ NETWORKS = {
         has_convolutions=False,
         multiply_adds_per_pixel=340,
         kernel_shapes=lenet_300_100_shapes,
+        is_chain=True,
     ),
 }

@@ -1,4 +1,4 @@
-"""Heuristics of the lottery ticket paper, which prune a share of what is left of each layer in each round, and controls.
+"""Heuristics of the lottery ticket paper, which prune a share of what is left of each layer in each round; controls.
 
 Frankle & Carbin 2019, Figure 2 and section 4. `ByWeight.after` has the densities after whole rounds.
 """

@@ -32,7 +32,12 @@ class ByWeight:
     examples: Examples | None = None  # that the criterion's quantity is collected over
     spares_output: bool = False  # of scope global: whether the last kernel is kept whole
     rounds: int = 1  # prunings on the way, at densities in a geometric sequence, each with scores of its own
+    scan: tuple[float, ...] = ()  # quality parameters that are tried on each layer alone; () for none
     does: str
+    # Of one pruning, put in by `dataclasses.replace`:
+    qualities: tuple[tuple[str, float], ...] = ()  # (kernel, quality): what its scores are divided by
+    layer_densities: tuple[tuple[str, float], ...] = ()  # (kernel, density), for scope layer; () for one density
+    at_most: bool = False  # where fewer weights are left than the density keeps, they stay; otherwise an error
 
     @property
     def meaning(self) -> str:
@@ -50,7 +55,7 @@ class ByWeight:
         return tuple(asked)
 
     def kept(self, shapes: Shapes, density: float) -> int:
-        """Return `kept_count` of all kernels together, or with scope layer its sum over them."""
+        """Return `kept_count` of all kernels together, or with scope layer its sum over them, each at its density."""
         return sum(self._counts(shapes, density))
 
     def after(self, shapes: Shapes, rounds: int) -> float:
@@ -98,6 +103,7 @@ class ByWeight:
                 raise ValueError(f"criterion {self.criterion} looks at the network. Expected one to collect from.")
             quantities = collect(criterion.quantity, self.examples, masks)
         scores: list[Scores] = []
+        qualities = dict(self.qualities)
         for name, kernel in kernels.items():
             gone = masks[name] == 0
             if self.rounds > 1:
@@ -109,15 +115,15 @@ class ByWeight:
             del quantity, seen
             if self.scope == "normalised":
                 scores[-1] = _normalised(scores[-1], gone)
+            if name in qualities:
+                scores[-1] /= scores[-1].dtype.type(qualities[name])
             scores[-1][gone] = -np.inf
         if self.spares_output:
-            output = np.isfinite(scores[-1])
-            if (spared := int(np.count_nonzero(output))) > counts[0]:
-                raise ValueError(
-                    f"{counts[0]} weights are to be kept, fewer than the {spared} of the output layer; expected more, "
-                    "since that layer is not pruned. Prune to a higher density."
-                )
-            scores[-1] = np.where(output, np.inf, scores[-1]).astype(scores[-1].dtype)
+            scores[-1] = _spared(scores[-1], keep=counts[0])
+        if self.at_most:
+            left = [int(np.count_nonzero(mask)) for mask in masks.values()]
+            left = left if self.scope == "layer" else [sum(left)]
+            counts = [min(count, most) for count, most in zip(counts, left, strict=True)]
         if self.scope == "layer":
             chosen = [keep_highest([score], count)[0] for score, count in zip(scores, counts, strict=True)]
         else:
@@ -128,8 +134,18 @@ class ByWeight:
         sizes = {name: math.prod(shape) for name, shape in shapes.items()}
         if self.scope != "layer":
             return [kept_count(sum(sizes.values()), density)]
-        rates = LAYER_RATES[self.layer_rates](shapes, density)
+        rates = LAYER_RATES[self.layer_rates](shapes, density) | dict(self.layer_densities)
         return [kept_count(size, rates[name]) for name, size in sizes.items()]
+
+
+def _spared(scores: Scores, *, keep: int) -> Scores:
+    """Return scores that are above all others, of the weights that are not gone."""
+    if (alive := int(np.count_nonzero(scores > -np.inf))) > keep:
+        raise ValueError(
+            f"{keep} weights are to be kept, fewer than the {alive} of the output layer; expected more, since that layer "
+            "is not pruned. Prune to a higher density."
+        )
+    return np.where(scores > -np.inf, scores.dtype.type(np.inf), scores)
 
 
 def _normalised(scores: Scores, gone: Mask) -> Scores:

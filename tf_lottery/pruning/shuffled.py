@@ -17,7 +17,7 @@ from tf_lottery.pruning.masks import Kernel, Mask
 class Shuffled:
     """A control of another heuristic (Frankle et al. 2021, "Pruning Neural Networks at Initialization").
 
-    A weight that was pruned before may be kept, at the value that it starts from: 0 unless weights are rewound or fresh.
+    A weight that was pruned before may be kept. It starts from 0, unless weights are rewound or fresh.
     """
 
     of: ByWeight

@@ -30,6 +30,7 @@ class Technique:
     slots: Literal["kept", "zeroed"] = "kept"
     trains: Literal["t", "T", "T + t"] = "t"  # how long
     meaning: str
+    adjusts_dropout: bool = False  # by what is left of each layer, `networks.dropout.adjusted_rate`
 
     def epochs(self, total: int, t: float) -> float:
         """Return how long a stage trains, of the T epochs of the dense training and the t asked for."""
@@ -38,6 +39,10 @@ class Technique:
 
 def _last(retraining: Retraining) -> Rates:
     return np.full(retraining.steps, retraining.last)
+
+
+def _tenth_of_first(retraining: Retraining) -> Rates:
+    return np.full(retraining.steps, retraining.original[retraining.warmup] * np.float32(0.1))
 
 
 def _replayed(retraining: Retraining) -> Rates:
@@ -80,6 +85,13 @@ TECHNIQUES: Mapping[str, Technique] = {
         rates=_all,
         trains="T",
         meaning="weights of epoch T - t, the whole schedule again, T epochs, its warm-up too",
+    ),
+    # Of the initial rate, as in Han et al. 2015, section 4, for both LeNets; after two drops the last is a hundredth.
+    "tenth_rate_fine_tune": Technique(
+        weights="trained",
+        rates=_tenth_of_first,
+        adjusts_dropout=True,
+        meaning="trained weights, a tenth of the first learning rate (Han et al. 2015)",
     ),
     "scaled_lr_restart": Technique(
         weights="trained",
