@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tf_lottery.command.flags import FLAGS
 from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.controls import CONTROLS
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.grid import Grid, levels
@@ -19,8 +21,10 @@ from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
 from tf_lottery.pruning import heuristics
+from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.layer_densities import of_kernels, of_network
+from tf_lottery.pruning.shuffled import Shuffled
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -33,6 +37,7 @@ _MOST_STAGES = 100_000
 _WORKERS = Number(
     least=1, most=10_000, expected="auto, or a number of processes, 1 or more, at most 10000", is_whole=True
 )
+_SEEDS = Number(least=1, most=2**31 - 1, expected="a whole number, 1 or more", is_whole=True)
 _DEFAULT_DENSITIES = {"one_shot": (0.512, 0.2097, 0.1074, 0.044), "iterative": (0.8**14,)}
 
 
@@ -51,6 +56,9 @@ def grids() -> list[Grid]:
         "density",
         "layer_density",
         "retrain_epochs",
+        "rewind_step",
+        "controls",
+        "data_order_seed",
         "recipe",
         "lr_schedule",
         "output_dir",
@@ -63,6 +71,9 @@ def grids() -> list[Grid]:
     _known("strategy", TECHNIQUES)
     _known("heuristic", HEURISTICS)
     _known("precision", dict.fromkeys(PRECISIONS))
+    if FLAGS.controls:
+        _known("controls", CONTROLS)
+        _check_controls()
     if FLAGS.recipe:
         _known("recipe", RECIPES)
     if FLAGS.lr_schedule is not None:
@@ -77,6 +88,7 @@ def grids() -> list[Grid]:
         lr_schedule=FLAGS.lr_schedule,
         warmup_epochs=FLAGS.warmup_epochs,
         fine_tune_rate=FLAGS.fine_tune_rate,
+        evaluate_steps=FLAGS.evaluate_steps,
     )
     for technique in dict.fromkeys(FLAGS.strategy):
         _check_technique(technique, training)
@@ -105,11 +117,13 @@ def grids() -> list[Grid]:
             schedule=FLAGS.schedule,
             techniques=tuple(dict.fromkeys(FLAGS.strategy)),
             densities=densities,
-            retrain_epochs=_retrain_epochs(training.epochs),
+            retrain_epochs=_rewound(training) or _retrain_epochs(training.epochs),
             trials=FLAGS.trials,
             seed=FLAGS.seed,
-            layer_levels=layer_levels,
+            layer_levels=layer_levels or _rounds(densities),
             remove_dead_units=FLAGS.remove_dead_units,
+            controls=tuple(dict.fromkeys(FLAGS.controls or ())),
+            data_order_seeds=tuple(int(seed) for seed in _numbers("data_order_seed", _SEEDS)),
         )
         for densities, names in by_densities.items()
     ]
@@ -193,6 +207,8 @@ def _densities(name: str) -> tuple[float, ...]:
     heuristic, asked = HEURISTICS[name], _asked_densities()
     if FLAGS.layer_density:
         return ()
+    if FLAGS.rounds:
+        return _after_rounds(name)
     if heuristic.any_density:
         asked = asked or _DEFAULT_DENSITIES[FLAGS.schedule]
     elif FLAGS.schedule != "one_shot":
@@ -205,6 +221,52 @@ def _densities(name: str) -> tuple[float, ...]:
         more = " Each heuristic has densities of its own: leave out --density, or run them one by one."
         several = more if asked and len(FLAGS.heuristic) > 1 else ""
         raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}{several}") from None
+
+
+def _after_rounds(name: str) -> tuple[float, ...]:
+    """Return the density after each of --rounds rounds by this heuristic."""
+    row, network, dataset = HEURISTICS[name], _network(), DATASETS[FLAGS.dataset]
+    if FLAGS.density or FLAGS.layer_density:
+        other = "density" if FLAGS.density else "layer_density"
+        raise UsageError(
+            f"--rounds={FLAGS.rounds} with --{other}: the density follows from the rounds. Expected one of the two."
+        )
+    if not isinstance(row, ByWeight | Shuffled):
+        raise UsageError(f"--rounds={FLAGS.rounds} with --heuristic={name}: it prunes once. Use --density.")
+    shapes = network.kernel_shapes(shape=dataset.shape, classes=dataset.classes) if network.kernel_shapes else {}
+    return tuple(row.after(shapes, rounds) for rounds in range(1, FLAGS.rounds + 1))
+
+
+def _rounds(densities: tuple[float, ...]) -> tuple[Level, ...]:
+    """Return the levels of an iterative chain by rounds, each with exactly its density; () without --rounds."""
+    if not FLAGS.rounds or FLAGS.schedule != "iterative":
+        return ()
+    return tuple(Level(density=density) for density in densities)
+
+
+def _rewound(training: Training) -> tuple[float, ...]:
+    """Return the retrain epochs that --rewind_step asks for; () without it."""
+    if not FLAGS.rewind_step:
+        return ()
+    if FLAGS.retrain_epochs:
+        raise UsageError("--rewind_step with --retrain_epochs: each says how far to rewind. Expected one of the two.")
+    most = training.total_steps - 1
+    words = f"a step of the dense training to rewind to, from 0 (initialisation) to {most}"
+    steps = _numbers("rewind_step", Number(least=0, most=most, expected=words, is_whole=True))
+    return tuple(training.epochs_after(int(step)) for step in steps)
+
+
+def _check_controls() -> None:
+    """Refuse controls that a heuristic does not have, and those of a chain that is none."""
+    for name, heuristic in itertools.product(FLAGS.controls, FLAGS.heuristic):
+        if heuristic in HEURISTICS and CONTROLS[name].heuristic(heuristic) is None:
+            have = [row for row in HEURISTICS if CONTROLS[name].heuristic(row)]
+            raise UsageError(
+                f"--controls={name} with --heuristic={heuristic}: there is no such control of it. Expected one of "
+                f"{', '.join(have)}."
+            )
+    if FLAGS.layer_density:
+        raise UsageError("--controls with --layer_density: expected --density or --rounds.")
 
 
 def _layer_levels() -> tuple[Level, ...]:

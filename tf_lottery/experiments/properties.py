@@ -17,7 +17,9 @@ import numpy as np
 
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.store import Store, point_path
+from tf_lottery.networks import registry as networks
 from tf_lottery.networks.recipes import Training
 from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.by_weight import ByWeight
@@ -71,7 +73,15 @@ class _Stage:
 
     @property
     def masks(self) -> Masks:
-        return {name.removeprefix("masks/"): array for name, array in self.final.items() if name.startswith("masks/")}
+        """In the order of the layers, on which rates by layer may depend; a file has them in any."""
+        found = {name.removeprefix("masks/"): array for name, array in self.final.items() if name.startswith("masks/")}
+        return {name: found[name] for name in self._kernels if name in found} | found
+
+    @cached_property
+    def _kernels(self) -> list[str]:
+        network, dataset = networks.find(self.dense_spec["network"]), DATASETS[self.dense_spec["dataset"]]
+        shapes = network.kernel_shapes
+        return unnumbered(shapes(shape=dataset.shape, classes=dataset.classes)) if shapes else []
 
     @property
     def kernels(self) -> Arrays:

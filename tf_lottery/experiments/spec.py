@@ -17,7 +17,8 @@ NUMERICAL_FORMAT = 1
 
 DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
 
-Schedule = Literal["one_shot", "iterative"]
+# "control": what an iterative chain's level before trained is pruned, and retrained otherwise than the chain does.
+Schedule = Literal["one_shot", "iterative", "control"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class RetrainSpec:
     # Which layers move; what the others have, slots too, stays as it is.
     trained: Literal["all", "dense", "convolutional"] = later("all")
     remove_dead_units: bool = later(False)  # also the connections of units without inputs or outputs go
+    data_order_seed: int = later(0)  # another order of examples and other augmentation, of the same weights
 
     def __post_init__(self) -> None:
         total = self.dense.training.epochs

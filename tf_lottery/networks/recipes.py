@@ -277,6 +277,7 @@ class Training:
     lr_schedule: LrSchedule = later("staircase")
     warmup_steps: int = later(0)
     fine_tune_rate: float | None = later(None)  # in place of the last rate
+    evaluate_steps: int = later(0)  # validation after so many steps, each time; 0: after epochs only
     l1: float = later(0.0)
     dropout: float = later(0.0)
 
@@ -288,6 +289,14 @@ class Training:
         if epochs == self.epochs:
             return self.total_steps
         return math.ceil(Fraction(self.examples, self.batch_size) * Fraction(repr(epochs)))
+
+    def epochs_after(self, step: int) -> float:
+        """Return t for a rewind to this step, from 0 on: `steps_in(t)` steps are left. Six decimals of it count."""
+        if step == 0:
+            return self.epochs
+        exact = (self.total_steps - step) * Fraction(self.batch_size, self.examples)
+        # Rounded down: `steps_in` rounds up.
+        return float(Fraction(math.floor(exact * 10**6), 10**6))
 
     def ends_of_epochs(self, steps: int) -> tuple[int, ...]:
         """Return the step at which each epoch of a stage of this many steps ends, ascending, from 0 to `steps`.
@@ -322,6 +331,7 @@ def resolve(
     lr_schedule: LrSchedule | None = None,
     warmup_epochs: float | None = None,
     fine_tune_rate: float | None = None,
+    evaluate_steps: int = 0,
 ) -> Training:
     """Return the recipe of this name, with what the user changed, in steps.
 
@@ -368,6 +378,7 @@ def resolve(
         lr_schedule=falls,
         warmup_steps=int(exact * warmup_part),
         fine_tune_rate=fine_tune_rate,
+        evaluate_steps=evaluate_steps,
         l1=recipe.l1,
         dropout=recipe.dropout,
     )

@@ -142,8 +142,8 @@ def _spared(scores: Scores, *, keep: int) -> Scores:
     """Return scores that are above all others, of the weights that are not gone."""
     if (alive := int(np.count_nonzero(scores > -np.inf))) > keep:
         raise ValueError(
-            f"{keep} weights are to be kept, fewer than the {alive} of the output layer; expected more, since that layer "
-            "is not pruned. Prune to a higher density."
+            f"{keep} weights are to be kept, fewer than the {alive} of the output layer; expected more, since that "
+            "layer is not pruned. Prune to a higher density."
         )
     return np.where(scores > -np.inf, scores.dtype.type(np.inf), scores)
 

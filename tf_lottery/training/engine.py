@@ -87,6 +87,7 @@ class Engine:
             longest_epoch=training.longest_epoch,
             pieces_per_epoch=self._calls_per_epoch(),
             augmented=dataset.augmentation == "pad_crop_flip",
+            cut_every=training.evaluate_steps,
         )
         rates, momenta = PutIn(self._feed.steps), PutIn(self._feed.steps)
         self._loop = StepLoop(
@@ -222,9 +223,16 @@ class Engine:
         """Return which share of the inputs of each layer with a mask is not 0, on "validation" or "test"."""
         return self._loop.nonzero_shares(masked_layers(self.model), split)
 
+    def steps_after_pieces(self, epoch: int) -> list[int]:
+        """Return how many steps of the last `train` are done when `fit` ends each of its batches in this epoch."""
+        return self._feed.piece_ends(epoch)
+
     def evaluate(self, split: str) -> Evaluation:
-        """Evaluate on "validation" or "test"."""
-        loss, accuracy = self._loop.evaluate_split(split)
+        """Evaluate on "train", not augmented, "validation" or "test"."""
+        if split == "train":
+            loss, accuracy = self._loop.evaluate_train(len(self._train.labels))
+        else:
+            loss, accuracy = self._loop.evaluate_split(split)
         return Evaluation(loss=loss, accuracy=accuracy)
 
     def _build(self) -> Any:
