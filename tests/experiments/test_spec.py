@@ -198,4 +198,6 @@ def test_the_default_retraining_is_t_and_for_rewound_weights_the_end_of_the_safe
         "one_cycle_restart": 30,
         "linear_lr_restart": 30,
         "adaptive_linear_lr_restart": 30,
+        "random_reinit": 30,
+        "weight_rewind_whole_schedule": 27,
     }

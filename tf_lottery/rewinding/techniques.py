@@ -74,18 +74,6 @@ TECHNIQUES: Mapping[str, Technique] = {
         trains="T + t",
         meaning="fresh weights under the mask, T epochs plus t at the last rate",
     ),
-    # Of Frankle & Carbin 2019; weight_rewind with t = T is their winning ticket.
-    "random_reinit": Technique(
-        weights="fresh",
-        rates=_replayed,
-        meaning="fresh weights under the mask, learning rate from epoch T - t on: the lottery ticket paper's control",
-    ),
-    "weight_rewind_whole_schedule": Technique(
-        weights="rewound",
-        rates=_all,
-        trains="T",
-        meaning="weights of epoch T - t, the whole schedule again, T epochs, its warm-up too",
-    ),
     # Of the initial rate, as in Han et al. 2015, section 4, for both LeNets; after two drops the last is a hundredth.
     "tenth_rate_fine_tune": Technique(
         weights="trained",
@@ -119,5 +107,17 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="trained",
         rates=restarts.adaptive_linear,
         meaning="trained weights, warm-up, linear to 0 from a rate by what was pruned and t (ALLR; Zimmer et al. 2023)",
+    ),
+    # Of Frankle & Carbin 2019; weight_rewind with t = T is their winning ticket.
+    "random_reinit": Technique(
+        weights="fresh",
+        rates=_replayed,
+        meaning="fresh weights under the mask, learning rate from epoch T - t on: the lottery ticket paper's control",
+    ),
+    "weight_rewind_whole_schedule": Technique(
+        weights="rewound",
+        rates=_all,
+        trains="T",
+        meaning="weights of epoch T - t, the whole schedule again, T epochs, its warm-up too",
     ),
 }
