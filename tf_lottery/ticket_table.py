@@ -35,6 +35,8 @@ def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     evaluated = frame[frame["early_stop_step"].notna()] if "early_stop_step" in frame else frame.iloc[:0]
+    # Copies that see the examples in another order are further trials of a network, and not of a trial.
+    evaluated = evaluated[~evaluated.heuristic.str.contains(r"\+order_")]
     for study, group in evaluated.groupby(_STUDY, dropna=False, sort=False):
         dense = group[group.technique == "dense"]
         pruned = group[group.technique != "dense"]
