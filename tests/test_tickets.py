@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import tf_lottery as tl
-from tf_lottery import ticket_table
+from tf_lottery import ticket_claims, ticket_table
 from tf_lottery.tickets import Outcome, is_winning_ticket
 
 DENSE = Outcome(early_stop_step=500, early_stop_accuracy=0.97, accuracy=0.96)
@@ -105,3 +105,80 @@ def test_results_that_were_not_evaluated_by_step_have_no_verdict(results):
     assert ticket_table.verdicts(results.drop(columns="early_stop_step")).empty
     assert ticket_table.verdicts(results.assign(early_stop_step=float("nan"))).empty
     assert ticket_table.verdicts(results[results.technique != "dense"]).empty
+
+
+@pytest.fixture
+def levels():
+    """Verdicts of one chain at the paper's densities, and its controls; made to fulfil every claim."""
+    chain, control = ("weight_rewind", "half_output_magnitude", "iterative"), "half_output_magnitude"
+    found = list(rows("dense", "", "", 1.0, [(500, 0.970, 0.960)]))
+    for density, step, stopped in ((0.513, 400, 0.975), (0.211, 300, 0.980), (0.036, 480, 0.971), (0.01, 900, 0.9)):
+        found += rows(*chain, density, [(step, stopped, stopped)])
+        found += rows("random_reinit", control, "control", density, [(step + 200, stopped - 0.01, stopped - 0.02)])
+        found += rows("weight_rewind", "half_output_random", "one_shot", density, [(step, stopped - 0.02, 0.9)])
+        found += rows("weight_rewind", "half_output_shuffled", "control", density, [(step, stopped - 0.03, 0.9)])
+        once = stopped if density > 0.1 else 0.9
+        found += rows("weight_rewind", control, "one_shot", density, [(step, once, once)])
+    return pd.DataFrame(found)
+
+
+def claimed(levels):
+    table = ticket_claims.claims(ticket_table.verdicts(levels))
+    return table.set_index("claim")
+
+
+def test_every_claim_has_its_value_and_rule(levels):
+    found = claimed(levels)
+    assert set(found.verdict) == {"holds"}
+    assert found.value.to_dict() == pytest.approx(
+        {
+            "tickets_exist": 3.6, "faster_at_half": -100, "better_at_half": 0.5, "faster_at_a_fifth": -200,
+            "better_at_a_fifth": 1.0, "equal_at_a_thirtieth": 0.1, "reinitialised_slower": 200,
+            "reinitialised_worse": -1.0, "reinitialised_no_tickets": 0, "random_masks_worse": -2.0,
+            "shuffled_masks_worse": -3.0, "iterative_smaller": 17.5,
+        }
+    )  # fmt: skip
+    text = ticket_claims.as_text(found.reset_index())
+    assert "holds           tickets of half the weights learn faster than the dense network" in text
+
+
+@pytest.mark.parametrize(
+    ("claim", "where", "changes"),
+    [
+        ("tickets_exist", {"schedule": "iterative"}, {"test_accuracy": 0.9}),
+        ("faster_at_half", {"schedule": "iterative", "density": 0.513}, {"early_stop_step": 500}),
+        ("better_at_half", {"schedule": "iterative", "density": 0.513}, {"early_stop_test_accuracy": 0.97}),
+        ("faster_at_a_fifth", {"schedule": "iterative", "density": 0.211}, {"early_stop_step": 501}),
+        ("better_at_a_fifth", {"schedule": "iterative", "density": 0.211}, {"early_stop_test_accuracy": 0.969}),
+        ("equal_at_a_thirtieth", {"schedule": "iterative", "density": 0.036}, {"early_stop_test_accuracy": 0.967}),
+        ("reinitialised_slower", {"technique": "random_reinit", "density": 0.513}, {"early_stop_step": 400}),
+        ("reinitialised_worse", {"technique": "random_reinit", "density": 0.211}, {"early_stop_test_accuracy": 0.99}),
+        (
+            "reinitialised_no_tickets", {"technique": "random_reinit", "density": 0.036},
+            {"early_stop_test_accuracy": 0.99, "test_accuracy": 0.99, "early_stop_step": 1},
+        ),
+        ("random_masks_worse", {"heuristic": "half_output_random"}, {"early_stop_test_accuracy": 0.98}),
+        ("shuffled_masks_worse", {"heuristic": "half_output_shuffled"}, {"early_stop_test_accuracy": 0.98}),
+        (
+            "iterative_smaller", {"schedule": "one_shot", "heuristic": "half_output_magnitude", "density": 0.036},
+            {"early_stop_test_accuracy": 0.98, "test_accuracy": 0.98},
+        ),
+    ],
+)  # fmt: skip
+def test_data_break_every_claim(levels, claim, where, changes):
+    chosen = pd.Series(True, index=levels.index)
+    for column, value in where.items():
+        chosen &= levels[column] == value
+    assert chosen.any()
+    for column, value in changes.items():
+        levels.loc[chosen, column] = value
+    assert claimed(levels).verdict[claim] == "fails"
+
+
+def test_a_claim_about_what_was_not_trained_has_not_enough_data(levels):
+    chain = claimed(levels[levels.schedule.isin(["", "iterative"]) & (levels.density > 0.1)])
+    lacking = {name for name, verdict in chain.verdict.items() if verdict == "not enough data"}
+    assert lacking == {
+        "equal_at_a_thirtieth", "reinitialised_slower", "reinitialised_worse", "reinitialised_no_tickets",
+        "random_masks_worse", "shuffled_masks_worse", "iterative_smaller",
+    }  # fmt: skip

@@ -18,6 +18,7 @@ COLUMNS = (
     *("density", "trials", "early_stop_step", "early_stop_step_low", "early_stop_step_high"),
     *("early_stop_test_accuracy", "early_stop_test_accuracy_low", "early_stop_test_accuracy_high"),
     *("test_accuracy", "test_accuracy_low", "test_accuracy_high", "winning", "trials_winning", "smallest"),
+    *("dense_early_stop_step", "dense_early_stop_test_accuracy", "dense_test_accuracy"),
 )
 _MEASURED = ("early_stop_step", "early_stop_test_accuracy", "test_accuracy")
 _STUDY = ["network", "dataset", "training", "seed"]
@@ -92,7 +93,12 @@ def as_text(table: pd.DataFrame) -> str:
     )
     if table.retrain_epochs.nunique() == 1:
         shown = shown.drop(columns="rewound to")
-    lines = [f"Winning tickets: {RULE}", shown.to_string(index=False)]
+    first = table.iloc[0]
+    dense = (
+        f"dense networks: step {first.dense_early_stop_step:.0f}, "
+        f"{100 * first.dense_early_stop_test_accuracy:.2f}% there, {100 * first.dense_test_accuracy:.2f}% at the end"
+    )
+    lines = [f"Winning tickets: {RULE}", dense, shown.to_string(index=False)]
     for what, rows in table.groupby("what", sort=False):
         least = rows[rows.smallest].density.min()
         lines.append(
@@ -105,11 +111,9 @@ def _row(level: pd.DataFrame, dense: pd.DataFrame) -> dict[str, Any]:
     own = [(_trained(rows), _trained(dense[dense.trial == trial])) for trial, rows in level.groupby("trial")]
     row: dict[str, Any] = {"density": level.density.iloc[0], "trials": level.trial.nunique()}
     for column in _MEASURED:
-        row |= {
-            column: level[column].mean(),
-            f"{column}_low": level[column].min(),
-            f"{column}_high": level[column].max(),
-        }
+        trials = level[column]
+        row |= {column: trials.mean(), f"{column}_low": trials.min(), f"{column}_high": trials.max()}
+        row[f"dense_{column}"] = dense[column].mean()
     return row | {
         "winning": is_winning_ticket(_trained(level), _trained(dense)),
         "trials_winning": sum(is_winning_ticket(pruned, whole) for pruned, whole in own if whole),

@@ -205,10 +205,10 @@ def _check_size(asked: Sequence[Grid]) -> None:
 def _densities(name: str) -> tuple[float, ...]:
     """Return the densities to prune to by this heuristic."""
     heuristic, asked = HEURISTICS[name], _asked_densities()
-    if FLAGS.layer_density:
-        return ()
     if FLAGS.rounds:
         return _after_rounds(name)
+    if FLAGS.layer_density:
+        return ()
     if heuristic.any_density:
         asked = asked or _DEFAULT_DENSITIES[FLAGS.schedule]
     elif FLAGS.schedule != "one_shot":

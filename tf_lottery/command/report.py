@@ -67,12 +67,14 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
 def _tell_tickets(ours: Any, every: Any, root: Path) -> None:
     """Print which networks of this command are winning tickets, and write it of all, where they were evaluated."""
     from tf_lottery import results as tables
-    from tf_lottery import ticket_table
+    from tf_lottery import ticket_claims, ticket_table
 
     found = ticket_table.verdicts(ours)
     if len(found):
-        print(f"\n{ticket_table.as_text(found)}", flush=True)
-        write_text(root / "tickets.csv", tables.to_csv(ticket_table.verdicts(every)))
+        print(f"\n{ticket_table.as_text(found)}\n\n{ticket_claims.as_text(ticket_claims.claims(found))}", flush=True)
+        whole = ticket_table.verdicts(every)
+        write_text(root / "tickets.csv", tables.to_csv(whole))
+        write_text(root / "ticket_claims.csv", tables.to_csv(ticket_claims.claims(whole)))
 
 
 def dry_run(stages: Sequence[Stage], store: Store | None) -> str:
