@@ -20,6 +20,7 @@ COLUMNS = (
     *("test_accuracy", "test_accuracy_low", "test_accuracy_high", "winning", "trials_winning", "smallest"),
     *("dense_early_stop_step", "dense_early_stop_test_accuracy", "dense_test_accuracy"),
 )
+_KINDS = ("ticket", "one_shot", "random_reinit", "random_mask", "shuffled_mask")
 _MEASURED = ("early_stop_step", "early_stop_test_accuracy", "test_accuracy")
 _STUDY = ["network", "dataset", "training", "seed"]
 _CHAIN = ["what", "technique", "heuristic", "schedule", "retrain_epochs"]
@@ -44,6 +45,7 @@ def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
         if dense.empty or pruned.empty:
             continue
         pruned = pruned.assign(what=[kind(row, several_schedules(pruned)) for row in pruned.to_dict("records")])
+        pruned = pruned.sort_values("what", key=lambda what: what.map(_KINDS.index), kind="stable")
         for chain, levels in pruned.groupby(_CHAIN, dropna=False, sort=False):
             found: list[dict[str, Any]] = [_row(level, dense) for _, level in levels.groupby("density")]
             smallest = min((row["density"] for row in found if row["winning"]), default=None)
