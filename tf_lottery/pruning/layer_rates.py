@@ -57,10 +57,7 @@ class PerRound:
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             low, high = (middle, high) if self._kept(shapes, middle) > density * total else (low, middle)
-        # A density is known to ten decimals: that of whole rounds is to be theirs, to the weight.
-        whole = round(low)
-        is_whole = abs(self._kept(shapes, whole) - density * total) <= _SAME * total
-        return self._after(shapes, whole if is_whole else low)
+        return self._after(shapes, low)
 
     def after(self, shapes: Shapes, rounds: int) -> float:
         """Return the density of the network after so many rounds: the paper's P_m."""
@@ -79,7 +76,6 @@ class PerRound:
 
 
 _MOST_ROUNDS, _BISECTIONS = 2.0**20, 200
-_SAME = 1e-10
 
 LAYER_RATES: Mapping[str, Rule] = {
     "uniform": uniform,
