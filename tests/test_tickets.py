@@ -182,3 +182,16 @@ def test_a_claim_about_what_was_not_trained_has_not_enough_data(levels):
         "equal_at_a_thirtieth", "reinitialised_slower", "reinitialised_worse", "reinitialised_no_tickets",
         "random_masks_worse", "shuffled_masks_worse", "iterative_smaller",
     }  # fmt: skip
+
+
+def test_chains_of_other_techniques_or_heuristics_are_claimed_about_and_told_apart(levels):
+    other = levels[levels.schedule == "iterative"].assign(heuristic="layer_magnitude", early_stop_step=700)
+    both = pd.concat([levels, other], ignore_index=True)
+    verdicts = ticket_table.verdicts(both)
+    table = ticket_claims.claims(verdicts).set_index(["heuristic", "claim"])
+    assert set(table.loc["half_output_magnitude"].verdict) == {"holds"}
+    assert table.loc[("layer_magnitude", "faster_at_half"), "value"] == 200
+    assert table.loc[("layer_magnitude", "reinitialised_slower"), "verdict"] == "not enough data"
+    assert "weight_rewind with layer_magnitude, T - 9" in ticket_claims.as_text(table.reset_index())
+    assert "weight_rewind, layer_magnitude" in ticket_table.as_text(verdicts)
+    assert "weight_rewind, half" not in ticket_table.as_text(ticket_table.verdicts(levels))

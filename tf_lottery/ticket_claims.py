@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 
 COLUMNS = (
-    *("claim", "statement", "where", "network", "dataset", "training", "seed", "retrain_epochs", "rule", "unit"),
-    *("value", "verdict", "density", "trials"),
+    *("claim", "statement", "where", "network", "dataset", "training", "seed", "technique", "heuristic"),
+    *("retrain_epochs", "rule", "unit", "value", "verdict", "density", "trials"),
 )
 _NEAR = 1.15  # at most such a factor away from the paper's density
 _STUDY = ["network", "dataset", "training", "seed"]
+_CHAIN = ["technique", "heuristic", "retrain_epochs"]
 Value = tuple[float, float]  # and the density that it is of
 _POINTS = "percentage points"
 
@@ -201,9 +202,8 @@ def claims(verdicts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for study, group in verdicts.groupby(_STUDY, dropna=False, sort=False):
         tickets = group[group.what == "ticket"]
-        for t in tickets.retrain_epochs.drop_duplicates():
-            # Reinitialised networks train T epochs, whatever t.
-            own = group[(group.retrain_epochs == t) | (group.what == "random_reinit")]
+        for chain, levels in tickets.groupby(_CHAIN, sort=False):
+            own = group[[_belongs(row, chain) for row in group.to_dict("records")]]
             for name, claim in CLAIMS.items():
                 found = claim.statistic(own)
                 value, density = found or (float("nan"), float("nan"))
@@ -214,22 +214,37 @@ def claims(verdicts: pd.DataFrame) -> pd.DataFrame:
                         "statement": claim.statement,
                         "where": claim.where,
                         **dict(zip(_STUDY, study, strict=True)),
-                        "retrain_epochs": t,
+                        **dict(zip(_CHAIN, chain, strict=True)),
                         "rule": claim.rule,
                         "unit": claim.unit,
                         "value": value,
                         "verdict": verdict,
                         "density": density,
-                        "trials": int(tickets[tickets.retrain_epochs == t].trials.max()),
+                        "trials": int(levels.trials.max()),
                     }
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _belongs(row: Mapping[Any, Any], chain: tuple[Any, ...]) -> bool:
+    """Say whether a row of verdicts is of this chain, or of one of its controls."""
+    technique, heuristic, retrain_epochs = chain
+    base = str(row["heuristic"]).replace("shuffled", "magnitude").replace("random", "magnitude")
+    if base != heuristic:
+        return False
+    if row["what"] == "random_reinit":  # trains T epochs, whatever t
+        return True
+    return bool(row["technique"] == technique and row["retrain_epochs"] == retrain_epochs)
+
+
 def as_text(table: pd.DataFrame) -> str:
     """Return the claims for a terminal: a line each."""
     lines = ["Claims of Frankle & Carbin 2019, by means over trials"]
+    several = len(table[_CHAIN].drop_duplicates()) > 1
+    chain: tuple[Any, ...] = ()
     for row in table.to_dict("records"):
+        if several and chain != (chain := tuple(row[column] for column in _CHAIN)):
+            lines.append(f"{chain[0]} with {chain[1]}, T - {chain[2]:g}")
         value = "" if pd.isna(row["value"]) else f"{row['value']:+.2f} {row['unit']}"
         at = "" if pd.isna(row["density"]) else f"at {100 * row['density']:.1f}%"
         lines.append(f"  {row['verdict']:15} {row['statement']:74} {value:28} {at}".rstrip())

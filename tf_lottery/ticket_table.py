@@ -93,6 +93,8 @@ def as_text(table: pd.DataFrame) -> str:
             "in trials": [f"{won} of {of}" for won, of in zip(table.trials_winning, table.trials, strict=True)],
         }
     )
+    if len(table[table.what == "ticket"][["technique", "heuristic"]].drop_duplicates()) > 1:
+        shown.insert(1, "how", table.technique + ", " + table.heuristic)
     if table.retrain_epochs.nunique() == 1:
         shown = shown.drop(columns="rewound to")
     first = table.iloc[0]
