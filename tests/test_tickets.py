@@ -178,6 +178,8 @@ def test_data_break_every_claim(levels, claim, where, changes):
 def test_a_claim_about_what_was_not_trained_has_not_enough_data(levels):
     chain = claimed(levels[levels.schedule.isin(["", "iterative"]) & (levels.density > 0.1)])
     lacking = {name for name, verdict in chain.verdict.items() if verdict == "not enough data"}
+    half = claimed(levels[(levels.schedule == "") | (levels.density > 0.3)])
+    assert half.verdict["tickets_exist"] == "not enough data"
     assert lacking == {
         "equal_at_a_thirtieth", "reinitialised_slower", "reinitialised_worse", "reinitialised_no_tickets",
         "random_masks_worse", "shuffled_masks_worse", "iterative_smaller",
