@@ -23,9 +23,11 @@ RETRAIN_EPOCHS = 130  # t, of T = 182
 PRUNED_SHARE, REMOVED_NORM = 0.8, 0.59  # p and D: as of the smallest 80% of normally distributed weights
 # The paper's, and those that begin again at a high rate.
 _RESTARTS = [name for name in TECHNIQUES if name.endswith("_restart")]
+_TICKETS = ["random_reinit", "weight_rewind_whole_schedule"]  # of the lottery ticket papers
 DRAWINGS: Mapping[str, tuple[Sequence[str], Literal["log", "linear"]]] = {
-    "learning_rates": ([name for name in TECHNIQUES if name not in _RESTARTS], "log"),
+    "learning_rates": ([name for name in TECHNIQUES if name not in {*_RESTARTS, *_TICKETS}], "log"),
     "restarts": (_RESTARTS, "linear"),
+    "lottery_tickets": (_TICKETS, "log"),
 }
 _EPOCH = TRAINING.epochs / TRAINING.total_steps  # a step, in epochs
 _WEIGHTS = {"trained": "trained weights", "rewound": "weights of epoch T - t", "fresh": "fresh weights"}

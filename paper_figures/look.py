@@ -22,6 +22,9 @@ LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
     "one_cycle_restart": ("#A0762A", "P"),
     "linear_lr_restart": ("#D6336C", "^"),
     "adaptive_linear_lr_restart": ("#6B8E00", "p"),
+    # Of the lottery ticket papers.
+    "random_reinit": ("#8C2D04", "s"),
+    "weight_rewind_whole_schedule": ("#4361A8", ">"),
 }
 # Dashes as in the paper's plots, so that lines are told apart in grey and where markers are small.
 _LINES: Mapping[str, Any] = {
@@ -49,14 +52,19 @@ NAMES: Mapping[str, str] = {
     "one_cycle_restart": "one-cycle restart",
     "linear_lr_restart": "linear restart",
     "adaptive_linear_lr_restart": "adaptive linear restart",
+    "random_reinit": "random reinitialisation",
+    "weight_rewind_whole_schedule": "whole-schedule rewinding",
 }
 _MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5, "P": 5.5, "p": 5.5}  # points; of equal weight for the eye
 _DATASETS = {
     "cifar10": "CIFAR-10",
+    "cifar10_45000": "CIFAR-10, 45,000 images",
+    "cifar10_45000_plain": "CIFAR-10, 45,000 images, not augmented",
     "imagenet": "ImageNet",
     "wmt16": "WMT16 EN-DE",
     "fashion_mnist": "Fashion-MNIST",
     "mnist": "MNIST",
+    "mnist_55000": "MNIST, 55,000 images",
     "digits": "digits",
 }
 _HEURISTICS = {
@@ -69,6 +77,9 @@ _HEURISTICS = {
     "layer_random": "random by layer",
     "erk_magnitude": "unstructured, ERK",
     "half_output_magnitude": "unstructured by layer, output at half the rate",
+    "conv_10_magnitude": "unstructured by layer, convolutions and output at half the rate",
+    "conv_15_magnitude": "unstructured by layer, convolutions at 3/4, output at half the rate",
+    "output_kept_magnitude": "unstructured, output layer kept",
     "normalised_magnitude": "unstructured, over the layer's norm",
     "lamp": "LAMP",
     "snip": "SNIP",
@@ -162,10 +173,16 @@ def name(technique: str) -> str:
 def network_name(network: str) -> str:
     """Return the network as people write it: resnet20_x0.5 is ResNet-20 x0.5."""
     base, _, width = network.partition("_x")
-    shown = {"lenet_300_100": "LeNet-300-100", "gnmt": "GNMT", "vgg16_nofc": "VGG-16"}.get(base, base)
+    shown = {
+        "lenet_300_100": "LeNet-300-100",
+        "gnmt": "GNMT",
+        "vgg16_nofc": "VGG-16",
+        "lth_resnet18": "ResNet-18 (LTH)",
+    }.get(base, base)
     shown = re.sub(r"^lenet_(\d+)$", r"LeNet-\1", shown)
     shown = re.sub(r"^resnet(\d+)$", r"ResNet-\1", shown)
     shown = re.sub(r"^vgg(\d+)$", r"VGG-\1", shown)
+    shown = re.sub(r"^conv(\d+)$", r"Conv-\1", shown)
     return f"{shown} x{width}" if width else shown
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tf_lottery.rewinding.rates import OffsetSchedule
     from tf_lottery.rewinding.rates_by_step import RatesByStep
     from tf_lottery.rewinding.weight_rewinding import WeightRewinding, rewind_weights
+    from tf_lottery.tickets import Outcome, is_winning_ticket
 
 __version__ = "0.3.0"
 
@@ -59,6 +60,8 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "retraining_rates",
     "retraining_momenta",
     "RatesByStep",
+    "is_winning_ticket",
+    "Outcome",
 ]
 
 _WHERE = {
@@ -67,6 +70,7 @@ _WHERE = {
     "Masked": "pruning.wrapper",
     "MomentumSGD": "rewinding.momentum_sgd",
     "OffsetSchedule": "rewinding.rates",
+    "Outcome": "tickets",
     "PruneReport": "pruning.prune",
     "RatesByStep": "rewinding.rates_by_step",
     "RewindPoints": "rewinding.points",
@@ -76,6 +80,7 @@ _WHERE = {
     "density": "pruning.prune",
     "export": "pruning.export",
     "flops": "pruning.flops",
+    "is_winning_ticket": "tickets",
     "masks": "pruning.prune",
     "prunable": "pruning.prunable",
     "prune": "pruning.prune",

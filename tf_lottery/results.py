@@ -14,7 +14,10 @@ COLUMNS = (
     *("test_loss", "validation_loss", "dense_flops", "kept_weights", "prunable_weights", "epochs", "recipe"),
     *("training", "seed", "environment", "data", "stage"),
 )
-LATER = ("start_test_accuracy", "start_validation_accuracy", "dead_units")  # columns that older results lack
+LATER = (  # columns that older results lack
+    *("start_test_accuracy", "start_validation_accuracy", "dead_units", "train_accuracy", "train_loss"),
+    *("early_stop_step", "early_stop_test_accuracy", "early_stop_validation_loss"),
+)
 _DIGESTS = {"training": "t", "environment": "e", "data": "d"}  # column: the letter that its digests begin with
 TEXT = (  # columns
     "network",
@@ -129,6 +132,8 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
             "search cost": cells.search_cost.map("{:g}".format),
         }
     ).reset_index(drop=True)
+    if cells.schedule[pruned].nunique() > 1:
+        shown.insert(2, "schedule", cells.schedule.reset_index(drop=True))
     if cells.heuristic[pruned].nunique() <= 1:  # the same for all that are pruned: the caption says it
         shown = shown.drop(columns="heuristic")
     return shown

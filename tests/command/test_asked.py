@@ -47,6 +47,13 @@ def ask(*flags):
         *((f"--learning_rate={text}", RATE) for text in ("nan", "inf", "-1", "0", "1e-320", "1e39", "1_0", "x", "")),
         *((f"--fine_tune_rate={text}", RATE) for text in ("nan", "inf", "-1", "0", "x", "")),
         *((f"--warmup_epochs={text}", "expected 0 or more, ") for text in ("nan", "inf", "-1", "30", "x", "")),
+        *((f"--rounds={text}", "expected 1 or more, at most 200, a whole number") for text in ("0", "201", "x", "1.5")),
+        *((f"--evaluate_steps={text}", "expected 0 or more, ") for text in ("-1", "1.5", "x", "")),
+        *((f"--rewind_step={text}", "from 0 (initialisation) to 607") for text in ("608", "-1", "1.5", "x")),
+        *((f"--data_order_seed={text}", "expected a whole number, 1 or more") for text in ("0", "-1", "x", "1.5")),
+        *((f"--{flag}=", f"--{flag} is empty: expected one") for flag in ("rewind_step", "controls")),
+        ("--controls=reinit", "unknown controls 'reinit'. Did you mean 'random_reinit'?"),
+        ("--controls=random_mask", "with --heuristic=global_magnitude: there is no such control of it. Expected one"),
         ("--lr_schedule=cosin", "unknown lr_schedule 'cosin'. Did you mean 'cosine'?"),
         *((f"--checkpoint_seconds={text}", SECONDS) for text in ("nan", "inf", "-1", "soon")),
         *((f"--workers={text}", WORKERS) for text in ("0", "-1", "many", "1.5", "\u0663", "\u00b2", "")),
@@ -117,7 +124,7 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         ),
         (
             ["--schedule=at_initialization", "--retrain_epochs=5"],
-            "expected T = 30, all of the training. Leave it out.",
+            "with t = 5: expected T = 30, all of the training. Leave out --retrain_epochs.",
         ),
         (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
         (
@@ -136,6 +143,20 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         (
             [*BY_LAYER, "--by_turns", "--layer_density=hidden_1:0.5,hidden_2:0.5,logits:0.5"],
             "--by_turns with --strategy=weight_rewind: expected trained weights: fine_tune",
+        ),
+        (["--rounds=3", "--density=0.5"], "--rounds=3 with --density: the density follows from the rounds."),
+        (
+            ["--rounds=3", *BY_LAYER, "--layer_density=logits:0.5,hidden_1:0.5,hidden_2:0.5"],
+            "--rounds=3 with --layer_density",
+        ),
+        (
+            ["--rounds=3", "--heuristic=structured_a", "--network=resnet56", "--schedule=one_shot"],
+            "--rounds=3 with --heuristic=structured_a: it prunes once. Use --density.",
+        ),
+        (["--rewind_step=3", "--retrain_epochs=3"], "each says how far to rewind. Expected one of the two"),
+        (
+            ["--controls=shuffled_mask", *BY_LAYER, "--layer_density=logits:0.5,hidden_1:0.5,hidden_2:0.5"],
+            "--controls with --layer_density: expected --density or --rounds",
         ),
         (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
         (
@@ -216,6 +237,8 @@ def test_every_value_within_the_bounds_is_taken(capsys, flags):
         ["--schedule=one_shot", "--strategy=lr_rewind,reinit", "--density=0.5,0.2,0.2", "--retrain_epochs=1,2"],
         ["--heuristic=random,layer_magnitude", "--density=0.3,0.5", "--trials=7"],
         [*BY_LAYER, "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5", "--remove_dead_units"],
+        [*BY_LAYER, "--rounds=4", "--controls=one_shot,random_mask,random_reinit,shuffled_mask", "--data_order_seed=1"],
+        ["--rewind_step=0,5,607", "--rounds=2", "--evaluate_steps=9", "--schedule=one_shot"],
         [
             *BY_LAYER,
             "--by_turns",

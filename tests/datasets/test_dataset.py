@@ -1,9 +1,12 @@
 """What a row of the table of datasets refuses, and how it divides what it takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tf_lottery.datasets.dataset import DamagedDataError, Dataset, Split
+from tf_lottery.datasets.known import DATASETS
 
 ROW = Dataset(
     shape=(2, 2, 1), classes=3, train_examples=6, held_out_examples=10, normalisation="mean_std", find=lambda *_: None
@@ -49,3 +52,29 @@ def test_a_fifth_of_what_is_held_out_validates_and_the_rest_tests():
         assert split.labels.tolist() == HELD_OUT.labels[places].tolist()
     both = np.concatenate([validation.images, test.images])
     assert sorted(both[:, 0, 0, 0]) == HELD_OUT.images[:, 0, 0, 0].tolist()
+
+
+def test_validation_is_drawn_from_the_training_part_where_the_row_says_so_and_all_that_is_held_out_tests():
+    row = replace(ROW, train_examples=4, drawn_validation=2)
+    train, validation, test = row.split((TRAIN, HELD_OUT))
+    assert test is HELD_OUT
+    assert [len(split.labels) for split in (train, validation)] == [4, 2]
+    places = [split.images[:, 0, 0, 0] // 4 for split in (train, validation)]
+    assert all((np.diff(place) > 0).all() for place in places)
+    assert sorted(np.concatenate(places)) == list(range(6))
+    for place, split in zip(places, (train, validation), strict=True):
+        assert split.labels.tolist() == TRAIN.labels[place].tolist()
+    with pytest.raises(DamagedDataError, match="expected 6 images"):
+        row.split((part(4), HELD_OUT))
+
+
+@pytest.mark.parametrize("name", ["mnist_55000", "cifar10_45000", "cifar10_45000_plain"])
+def test_splits_of_the_lottery_ticket_paper_are_of_the_same_files_and_of_its_sizes(name):
+    row, original = DATASETS[name], DATASETS[name.partition("_")[0]]
+    assert (row.drawn_validation, row.held_out_examples) == (5_000, 10_000)
+    assert row.in_train_files == original.in_train_files == original.train_examples
+    assert (row.examples_digest, row.shape, row.tfds_name) == (
+        original.examples_digest,
+        original.shape,
+        original.tfds_name,
+    )

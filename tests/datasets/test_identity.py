@@ -114,7 +114,8 @@ def test_the_same_examples_in_another_order_are_the_data_set(two):
 
 
 def test_every_known_data_set_has_a_digest_of_its_own():
-    digests = [row.examples_digest for row in known.DATASETS.values()]
+    # Where validation is drawn from the training part, it is another row's data, divided otherwise.
+    digests = [row.examples_digest for row in known.DATASETS.values() if not row.drawn_validation]
     assert len(set(digests)) == len(digests)
     assert all(len(found) == 64 for found in digests)
 

@@ -191,3 +191,31 @@ def test_layers_of_their_own_densities_are_pruned_and_retrained_by_turns(run):
         mask = after[f"masks/{held}/kernel"] != 0
         assert np.array_equal(before[f"weights/{held}/kernel"] * mask, after[f"weights/{held}/kernel"])
     assert "layer_magnitude+by_layer+live_units" in out
+
+
+def test_one_command_verifies_the_lottery_ticket_hypothesis_and_again_trains_nothing(run):
+    """In small: the flagfile's chain, its controls, verdicts and claims; what it prints follows from its files."""
+    flags = [
+        "--flagfile=lottery_ticket_digits", "--network=lenet_300_100_x0.2", "--epochs=2", "--rounds=2",
+        "--output_dir=runs",
+    ]  # fmt: skip
+    out, _ = run(*flags)
+    again, err = run(*flags, tensorflow=False)
+    assert again == out
+    assert "11 stages" not in err
+    store = Store(run.folder / "runs")
+    assert check(store).faults == []
+    assert len(store.results({})) == 1 + 2 * 5
+    verdicts = pd.read_csv(run.folder / "runs/tickets.csv")
+    assert set(verdicts.what) == {"ticket", "one_shot", "random_reinit", "random_mask", "shuffled_mask"}
+    results = pd.read_csv(run.folder / "runs/results.csv", keep_default_na=False)
+    dense = results[results.technique == "dense"].iloc[0]
+    for row in verdicts.itertuples():
+        better = row.test_accuracy >= dense.test_accuracy
+        better &= row.early_stop_test_accuracy >= float(dense.early_stop_test_accuracy)
+        assert row.winning == (better and row.early_stop_step <= float(dense.early_stop_step))
+        assert f"{100 * row.density:.1f}" in out
+    for what in set(verdicts.what):
+        assert f"smallest winning ticket, {what}: " in out
+    assert (pd.read_csv(run.folder / "runs/ticket_claims.csv").verdict == "not enough data").any()
+    assert "not enough data tickets of half the weights" in out

@@ -29,7 +29,11 @@ RESTARTS = {
     # Of hi D / sqrt(p) = 0.066 and hi t / T = 0.0714 the greater.
     "adaptive_linear_lr_restart": [(0, 0), (6.5, 0.0357), (13, 0.0714), (13 + 39, 0.0476), (130, 0)],
 }
-EPOCHS = dict.fromkeys(RATES, 130) | {"reinit": 182 + 130}
+TICKETS = {
+    "random_reinit": [(0, 0.1), (39, 0.01), (84, 0.001)],
+    "weight_rewind_whole_schedule": [(0, 0.1), (91, 0.01), (136, 0.001)],
+}
+EPOCHS = dict.fromkeys(RATES | TICKETS, 130) | {"reinit": 182 + 130, "weight_rewind_whole_schedule": 182}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def drawing():
 
 
 def test_every_technique_is_drawn():
-    assert [*RATES, *RESTARTS] == list(TECHNIQUES)
+    assert [*RATES, *RESTARTS, *TICKETS] == list(TECHNIQUES)
 
 
 @pytest.mark.parametrize("technique", RESTARTS)
@@ -53,13 +57,13 @@ def test_a_restarts_line_passes_through_what_its_formula_says(drawing, technique
     assert len(epochs) * 182 / 71_108 == pytest.approx(130, abs=0.05)
 
 
-@pytest.mark.parametrize("technique", RATES)
+@pytest.mark.parametrize("technique", RATES | TICKETS)
 def test_a_techniques_line_changes_where_the_paper_says(drawing, technique):
     epochs, rates = drawing.retraining(technique)
     changes = [0, *(1 + np.flatnonzero(np.diff(rates)))]
     assert [(round(float(epochs[place]) - 182), float(rates[place])) for place in changes] == [
         (epoch, pytest.approx(rate))
-        for epoch, rate in RATES[technique]  # float32
+        for epoch, rate in (RATES | TICKETS)[technique]  # float32
     ]
     assert len(epochs) * 182 / 71_108 == pytest.approx(
         EPOCHS[technique], abs=0.05
@@ -74,7 +78,7 @@ def test_each_technique_is_a_row_of_the_drawing_with_a_dot_where_its_weights_com
         drawn += techniques
         dots += [[float(line.get_xdata()[0]) for line in row.lines if line.get_marker() == "o"] for row in rows]
     assert drawn == list(TECHNIQUES)
-    assert dots == [[182], [52], [182], [52], [], *[[182]] * 6]
+    assert dots == [[182], [52], [182], [52], [], *[[182]] * 6, [], [52]]
 
 
 def test_the_page_of_techniques_has_a_row_for_each(drawing):
@@ -83,4 +87,4 @@ def test_the_page_of_techniques_has_a_row_for_each(drawing):
     assert [name for name, _, _ in rows] == list(TECHNIQUES)
     for name, weights, length in rows:
         assert weights.startswith(begins[TECHNIQUES[name].weights])
-        assert length == ("T + t epochs" if TECHNIQUES[name].weights == "fresh" else "t epochs")
+        assert length == f"{TECHNIQUES[name].trains} epochs"

@@ -45,6 +45,7 @@ OTHER_VALUES = {
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,
     "parent": replace(DENSE, trial=2),
     "layer_densities": (("logits/kernel", 0.5),), "trained": "dense", "remove_dead_units": True,
+    "data_order_seed": 1, "evaluate_steps": 5,
 }  # fmt: skip
 
 
@@ -198,4 +199,6 @@ def test_the_default_retraining_is_t_and_for_rewound_weights_the_end_of_the_safe
         "one_cycle_restart": 30,
         "linear_lr_restart": 30,
         "adaptive_linear_lr_restart": 30,
+        "random_reinit": 30,
+        "weight_rewind_whole_schedule": 27,
     }

@@ -41,7 +41,7 @@ def test_every_technique_level_trial_and_length_runs_on_one_trace(tmp_path):
     runner = StageRunner(store, Execution(), lambda *_: None)
     few = ("weight_rewind", "one_cycle_restart")
     stages = plan([*grid(2, 1, heuristics=("random",)).specs(), *grid(3, 2, few).specs()])
-    assert len(stages) == 1 + 11 * 2 + 2 + 2 * 2 * 2 * 2
+    assert len(stages) == 1 + 13 * 2 + 2 + 2 * 2 * 2 * 2
     for stage in stages:
         runner.run(stage)
         assert store.result(stage.name)["status"] == "done"

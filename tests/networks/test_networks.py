@@ -14,6 +14,17 @@ COUNTS = {
     "resnet56": (851_760, 59, 856_058, 128_197_898),
     "resnet110": (1_722_672, 113, 1_731_002, 257_664_266),
     "lenet_300_100": (266_200, 3, 266_610, None),
+    # Frankle & Carbin 2019, Figure 2, tells 4.3, 2.4, 1.7 and 20.0 million weights, and 274,000 with all parameters.
+    # Conv-6's layers add up to 2.26 million.
+    "conv2": (4_300_992, 5, 4_301_642, None),
+    "conv4": (2_425_024, 7, 2_425_930, None),
+    "conv6": (2_261_184, 9, 2_262_602, None),
+    "vgg19": (20_024_000, 17, 20_035_018, None),
+    "lth_resnet18": (270_896, 22, 272_474, None),
+    # With biases of the convolutions, which its batch norm takes away again.
+    "open_lth_vgg19": (20_024_000, 17, 20_040_522, None),
+    "open_lth_resnet20": (270_896, 22, 272_474, None),
+    "open_lth_lenet_300_100": (266_200, 3, 266_610, None),
     "lenet_5": (430_500, 4, 431_080, None),
 }
 
@@ -21,7 +32,7 @@ COUNTS = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_published_networks(name):
     weights, kernels, trainable, published_flops = COUNTS[name]
-    shape = (28, 28, 1) if name.startswith("lenet") else (32, 32, 3)
+    shape = (28, 28, 1) if "lenet" in name else (32, 32, 3)
     model = find(name).build(shape=shape, classes=10, l2=0.0)
     arrays = [kernel for kernel in model.trainable_variables if "kernel" in kernel.name]
     assert (sum(int(np.prod(kernel.shape)) for kernel in arrays), len(arrays)) == (weights, kernels)
@@ -30,13 +41,18 @@ def test_counts_are_those_of_the_published_networks(name):
         assert flops(model).dense == published_flops
 
 
-@pytest.mark.parametrize("name", ["resnet8", "resnet14_x0.5", "resnet56"])
-def test_all_kernels_of_a_resnet_are_prunable_and_known_without_building_it(name):
+@pytest.mark.parametrize(
+    "name", ["resnet8", "resnet14_x0.5", "lth_resnet18", "lenet_300_100", "conv2_x0.1", "conv6_x0.1", "vgg19_x0.1"]
+)
+def test_all_kernels_are_prunable_and_known_without_building_the_network_the_output_layers_last(name):
     network = find(name)
-    model = prunable(network.build(shape=(32, 32, 3), classes=10, l2=0.0))
-    shapes = {kernel: tuple(weights.shape) for kernel, weights, _ in prunable_kernels(model)}
-    assert {"stem_conv/kernel", "stage_1_block_1_projection/kernel", "logits/kernel"} <= shapes.keys()
-    assert shapes == network.kernel_shapes(shape=(32, 32, 3), classes=10)
+    for shape in ((32, 32, 3), (9, 7, 1)):
+        model = prunable(network.build(shape=shape, classes=10, l2=0.0))
+        shapes = {kernel: tuple(weights.shape) for kernel, weights, _ in prunable_kernels(model)}
+        known = network.kernel_shapes(shape=shape, classes=10)
+        assert shapes == known
+        assert list(shapes)[-1] == list(known)[-1] == "logits/kernel"
+    assert ("stage_1_block_1_projection/kernel" in shapes) == name.startswith("resnet")
 
 
 @pytest.mark.parametrize("name", ["lenet_300_100", "lenet_300_100_x0.3", "lenet_5", "lenet_5_x0.2"])
@@ -77,7 +93,7 @@ def test_every_network_takes_any_shape_and_number_of_classes(name):
 
 
 def test_weight_decay_is_on_every_trainable_variable():
-    for name in ("resnet8", "lenet_300_100", "lenet_5"):
+    for name in ("resnet8", "lenet_300_100", "lenet_5", "conv2_x0.1", "open_lth_vgg19_x0.1"):
         model = find(name).build(shape=(8, 8, 1), classes=10, l2=0.02)
         for variable in model.trainable_variables:  # so that no term is 0
             variable.assign(np.full(variable.shape, 0.5, np.float32))
@@ -126,3 +142,19 @@ def test_layers_of_lenet_have_names_by_which_masks_and_figures_of_two_runs_are_t
     for _ in range(2):  # of Keras' own, the second time's would be another
         model = find(name).build(shape=(8, 8, 1), classes=10, l2=0.0)
         assert [layer.name for layer in model.layers] == LAYERS[name]
+
+
+def test_networks_of_the_lottery_ticket_paper_begin_with_gaussian_glorot_kernels_and_those_of_open_lth_with_hes():
+    for name, variance in (("conv4", 2 / (9 * 64 + 9 * 128)), ("open_lth_vgg19", 2 / (9 * 64))):
+        model = find(name).build(shape=(32, 32, 3), classes=10, l2=0.0)
+        kernel = model.get_layer("conv_3").kernel.numpy()
+        assert kernel.shape == (3, 3, 64, 128)
+        assert kernel.std() == pytest.approx(variance**0.5, rel=0.02)
+    gammas = model.get_layer("bn_16").gamma.numpy()
+    assert (gammas.min(), gammas.max()) == pytest.approx((0, 1), abs=0.05)
+    biases = np.abs(model.get_layer("conv_16").bias.numpy())
+    assert biases.max() == pytest.approx((9 * 512) ** -0.5, rel=0.05)
+    assert np.abs(kernel).max() > 3 * kernel.std()  # not truncated
+    lenet = find("open_lth_lenet_300_100").build(shape=(28, 28, 1), classes=10, l2=0.0)
+    assert lenet.get_layer("hidden_1").kernel.numpy().std() == pytest.approx((2 / 784) ** 0.5, rel=0.02)
+    assert np.abs(lenet.get_layer("hidden_1").bias.numpy()).max() == pytest.approx(784**-0.5, rel=0.05)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.networks.recipes import RECIPES, default_recipe, resolve
-from tf_lottery.rewinding.schedules import Staircase
+from tf_lottery.rewinding.schedules import Staircase, original_rates
 
 # Rewind steps of the authors' CIFAR-10 checkpoints: 71,108 - ceil(390.625 t), and 0 for t = 182.
 REWIND_STEPS = {
@@ -85,6 +85,41 @@ def test_the_recipes_for_han_differ_in_their_penalty_alone():
 def test_values_out_of_range_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         resolve("lenet_digits", examples=100, **changes)
+
+
+# Iterations, batch and drops of Frankle & Carbin 2019, Figure 2 and section 4; examples of their training splits.
+@pytest.mark.parametrize(
+    ("network", "dataset", "batch", "steps", "at_each_rate"),
+    [
+        ("lenet_300_100", "mnist_55000", 60, 50_000, {1.2e-3: 50_000}),
+        ("conv2", "cifar10_45000_plain", 60, 20_000, {2e-4: 20_000}),
+        ("conv4", "cifar10_45000_plain", 60, 25_000, {3e-4: 25_000}),
+        ("conv6", "cifar10_45000_plain", 60, 30_000, {3e-4: 30_000}),
+        ("lth_resnet18", "cifar10_45000", 128, 30_000, {0.1: 20_000, 0.01: 5_000, 0.001: 5_000}),
+        ("vgg19", "cifar10_45000", 64, 112_000, {0.1: 56_250, 0.01: 28_125, 0.001: 27_625}),
+    ],
+)
+def test_recipes_of_the_lottery_ticket_paper_are_its_to_the_step(network, dataset, batch, steps, at_each_rate):
+    training = resolve(default_recipe(network, dataset), examples=DATASETS[dataset].train_examples)
+    rates = original_rates(training)
+    assert (training.batch_size, len(rates)) == (batch, steps)
+    assert {rate: int((rates == np.float32(rate)).sum()) for rate in at_each_rate} == at_each_rate
+    assert (training.optimizer == "adam") == (0.1 not in at_each_rate)
+
+
+@pytest.mark.parametrize(("name", "rate", "steps"), [("lth_resnet18", 0.03, 20_000), ("lth_vgg19", 0.1, 10_000)])
+def test_warm_ups_of_the_lottery_ticket_paper_have_its_steps(name, rate, steps):
+    training = resolve(f"{name}_warmup", examples=45_000)
+    assert (training.warmup_steps, training.learning_rate) == (steps, rate)
+    assert resolve(f"{name}_low", examples=45_000).learning_rate == 0.01
+
+
+def test_a_count_of_steps_that_is_of_other_data_does_not_count():
+    # 71,108 steps are 152 epochs of 60,000 images: a rewind by 181 epochs would be to before the start.
+    for examples, steps in ((50_000, 71_108), (60_000, 85_313), (1_297, 1_845)):
+        training = resolve("paper_cifar10", examples=examples)
+        assert training.total_steps == steps
+        assert training.total_steps >= training.steps_in(181)
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():

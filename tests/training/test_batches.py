@@ -40,3 +40,9 @@ def test_images_that_are_no_squares_are_cropped_to_their_own_size():
     ours = batches.crop_and_flip(tf.constant(padded), tf.constant(rows)).numpy()
     assert np.array_equal(ours[0], images[0])
     assert np.array_equal(ours[1], padded[1, 8:28, 0:32][:, ::-1])
+
+
+def test_colours_get_mean_and_deviation_of_their_own():
+    ours = batches.normalise(tf.constant(IMAGES), DATASETS["cifar10_45000"]).numpy()
+    for channel, (mean, std) in enumerate(((0.4914, 0.2470), (0.4822, 0.2435), (0.4465, 0.2616))):
+        assert ours[..., channel] == pytest.approx((IMAGES[..., channel] / 255 - mean) / std, abs=1e-5)

@@ -1,8 +1,11 @@
 """What `fit` goes over, without a network."""
 
+import itertools
 import zlib
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tf_lottery.datasets.dataset import Split, Splits
 from tf_lottery.training.feed import Feed
@@ -10,17 +13,18 @@ from tf_lottery.training.inputs import Memory
 from tf_lottery.training.randomness import Draws
 
 EXAMPLES, BATCH = 70, 16
+SPLIT = Split(np.zeros((EXAMPLES, 2, 2, 1), np.uint8), np.zeros(EXAMPLES, np.int32))
+SOURCE = Memory(Splits(SPLIT, SPLIT, SPLIT))
 
 
 def feed():
-    split = Split(np.zeros((EXAMPLES, 2, 2, 1), np.uint8), np.zeros(EXAMPLES, np.int32))
-    source = Memory(Splits(split, split, split))
-    return Feed(source, examples=EXAMPLES, batch_size=BATCH, longest_epoch=6, pieces_per_epoch=2, augmented=False)
+    return Feed(SOURCE, examples=EXAMPLES, batch_size=BATCH, longest_epoch=6, pieces_per_epoch=2, augmented=False)
 
 
 def fed(made, ends, draws):
     """Go over a training of these epochs."""
-    made.put(rates=np.ones(ends[-1], np.float32), ends=ends, first_epoch=0, draws=draws)
+    ones = np.ones(ends[-1], np.float32)
+    made.put(rates=ones, momenta=ones, ends=ends, first_epoch=0, draws=draws)
     for _ in made.dataset:
         pass
     return [made.order(epoch) for epoch in range(len(ends) - 1)]
@@ -39,3 +43,27 @@ def test_an_order_is_told_by_the_first_rows_of_the_pass_that_begins_in_the_epoch
     assert fed(made, (0, 4, 10, 16, 18), one) == [*(expected(one, number) for number in passes), ""]
     assert fed(made, (0, 4, 10), two) == [expected(two, 0), expected(two, 1)]
     assert made.order(2) == ""  # of the training before
+
+
+@settings(max_examples=25)  # each makes a dataset of TensorFlow's
+@given(
+    cut=st.integers(1, 70),
+    longest=st.integers(2, 60),
+    pieces=st.integers(1, 9),
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+)
+def test_pieces_end_at_every_multiple_of_the_steps_and_are_as_many_in_each_epoch(cut, longest, pieces, lengths):
+    made = Feed(
+        SOURCE, examples=EXAMPLES, batch_size=1, longest_epoch=longest, pieces_per_epoch=pieces, augmented=False,
+        cut_every=cut,
+    )  # fmt: skip
+    ends = (0, *itertools.accumulate(min(length, longest) for length in lengths))
+    ones = np.ones(ends[-1], np.float32)
+    made.put(rates=ones, momenta=ones, ends=ends, first_epoch=0, draws=Draws(seed=1, trial=2, depth=0))
+    for epoch, (begin, end) in enumerate(itertools.pairwise(ends)):
+        marks = made.piece_ends(epoch)
+        assert len(marks) == made.pieces_per_epoch
+        assert marks == sorted(marks)
+        assert marks[-1] == end
+        assert set(range(begin + 1, end + 1)) & set(range(0, end, cut)) <= set(marks)
+        assert np.diff([begin, *marks]).max() <= made.steps

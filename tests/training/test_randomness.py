@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,3 +44,13 @@ def test_crops_and_flips_are_uniform():
     for column, values in ((1, 9), (2, 9), (3, 2)):
         counts = np.bincount(rows[:, column], minlength=values)
         assert abs(counts - 9_000 / values).max() < 5 * np.sqrt(9_000 / values)  # five standard deviations
+
+
+@given(draws, st.integers(1, 5), st.integers(1, 5))
+def test_another_order_of_the_data_is_another_order_and_augmentation_and_nothing_else(draw, one, two):
+    first, second = replace(draw, order_seed=one), replace(draw, order_seed=two)
+    for purpose in ("weights", "pruning", "examples", "dropout"):
+        assert first.integer(purpose) == draw.integer(purpose)
+    for purpose in ("order", "augmentation"):
+        assert first.integer(purpose) != draw.integer(purpose)
+        assert (first.integer(purpose) == second.integer(purpose)) is (one == two)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tf_lottery.command.flags import FLAGS
 from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.controls import CONTROLS
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.grid import Grid, levels
@@ -19,8 +21,10 @@ from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
 from tf_lottery.pruning import heuristics
+from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.layer_densities import of_kernels, of_network
+from tf_lottery.pruning.shuffled import Shuffled
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -34,6 +38,7 @@ _MOST_STAGES = 100_000
 _WORKERS = Number(
     least=1, most=10_000, expected="auto, or a number of processes, 1 or more, at most 10000", is_whole=True
 )
+_SEEDS = Number(least=1, most=2**31 - 1, expected="a whole number, 1 or more", is_whole=True)
 _ONCE = (0.512, 0.2097, 0.1074, 0.044)
 _DEFAULT_DENSITIES = {"one_shot": _ONCE, "iterative": (0.8**14,), "at_initialization": _ONCE}
 
@@ -53,6 +58,9 @@ def grids() -> list[Grid]:
         "density",
         "layer_density",
         "retrain_epochs",
+        "rewind_step",
+        "controls",
+        "data_order_seed",
         "recipe",
         "lr_schedule",
         "output_dir",
@@ -65,6 +73,9 @@ def grids() -> list[Grid]:
     _known("strategy", TECHNIQUES)
     _known("heuristic", HEURISTICS)
     _known("precision", dict.fromkeys(PRECISIONS))
+    if FLAGS.controls:
+        _known("controls", CONTROLS)
+        _check_controls()
     if FLAGS.recipe:
         _known("recipe", RECIPES)
     if FLAGS.lr_schedule is not None:
@@ -79,11 +90,12 @@ def grids() -> list[Grid]:
         lr_schedule=FLAGS.lr_schedule,
         warmup_epochs=FLAGS.warmup_epochs,
         fine_tune_rate=FLAGS.fine_tune_rate,
+        evaluate_steps=FLAGS.evaluate_steps,
     )
     for technique in dict.fromkeys(FLAGS.strategy):
         _check_technique(technique, training)
     if FLAGS.schedule == "at_initialization":
-        _check_at_initialization(training.epochs)
+        _check_at_initialization(training)
     if training.dropout and not _network().takes_dropout:
         takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
         raise UsageError(
@@ -109,11 +121,13 @@ def grids() -> list[Grid]:
             schedule=FLAGS.schedule,
             techniques=tuple(dict.fromkeys(FLAGS.strategy)),
             densities=densities,
-            retrain_epochs=_retrain_epochs(training.epochs) or _default_retrain_epochs(training.epochs),
+            retrain_epochs=_retrain_epochs(training) or _default_retrain_epochs(training.epochs),
             trials=FLAGS.trials,
             seed=FLAGS.seed,
-            layer_levels=layer_levels,
+            layer_levels=layer_levels or _rounds(densities),
             remove_dead_units=FLAGS.remove_dead_units,
+            controls=tuple(dict.fromkeys(FLAGS.controls or ())),
+            data_order_seeds=tuple(int(seed) for seed in _numbers("data_order_seed", _SEEDS)),
         )
         for densities, names in by_densities.items()
     ]
@@ -195,6 +209,8 @@ def _check_size(asked: Sequence[Grid]) -> None:
 def _densities(name: str) -> tuple[float, ...]:
     """Return the densities to prune to by this heuristic."""
     heuristic, asked = HEURISTICS[name], _asked_densities()
+    if FLAGS.rounds:
+        return _after_rounds(name)
     if FLAGS.layer_density:
         return ()
     if heuristic.any_density:
@@ -209,6 +225,40 @@ def _densities(name: str) -> tuple[float, ...]:
         more = " Each heuristic has densities of its own: leave out --density, or run them one by one."
         several = more if asked and len(FLAGS.heuristic) > 1 else ""
         raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}{several}") from None
+
+
+def _after_rounds(name: str) -> tuple[float, ...]:
+    """Return the density after each of --rounds rounds by this heuristic."""
+    row, network, dataset = HEURISTICS[name], _network(), DATASETS[FLAGS.dataset]
+    if FLAGS.density or FLAGS.layer_density:
+        other = "density" if FLAGS.density else "layer_density"
+        raise UsageError(
+            f"--rounds={FLAGS.rounds} with --{other}: the density follows from the rounds. Expected one of the two."
+        )
+    if not isinstance(row, ByWeight | Shuffled):
+        raise UsageError(f"--rounds={FLAGS.rounds} with --heuristic={name}: it prunes once. Use --density.")
+    shapes = network.kernel_shapes(shape=dataset.shape, classes=dataset.classes) if network.kernel_shapes else {}
+    return tuple(row.after(shapes, rounds) for rounds in range(1, FLAGS.rounds + 1))
+
+
+def _rounds(densities: tuple[float, ...]) -> tuple[Level, ...]:
+    """Return the levels of an iterative chain by rounds, each with exactly its density; () without --rounds."""
+    if not FLAGS.rounds or FLAGS.schedule != "iterative":
+        return ()
+    return tuple(Level(density=density) for density in densities)
+
+
+def _check_controls() -> None:
+    """Refuse controls that a heuristic does not have, and those of a chain that is none."""
+    for name, heuristic in itertools.product(FLAGS.controls, FLAGS.heuristic):
+        if heuristic in HEURISTICS and CONTROLS[name].heuristic(heuristic) is None:
+            have = [row for row in HEURISTICS if CONTROLS[name].heuristic(row)]
+            raise UsageError(
+                f"--controls={name} with --heuristic={heuristic}: there is no such control of it. Expected one of "
+                f"{', '.join(have)}."
+            )
+    if FLAGS.layer_density:
+        raise UsageError("--controls with --layer_density: expected --density or --rounds.")
 
 
 def _layer_levels() -> tuple[Level, ...]:
@@ -260,7 +310,7 @@ def _asked_densities() -> tuple[float, ...]:
     return _numbers("density", Number(least=least, most=1.0, expected=words))
 
 
-def _check_at_initialization(total: int) -> None:
+def _check_at_initialization(training: Training) -> None:
     """Refuse what does not train a pruned initialisation from its start."""
     whole = [name for name, row in TECHNIQUES.items() if row.weights != "trained"]
     for technique in FLAGS.strategy:
@@ -269,10 +319,10 @@ def _check_at_initialization(total: int) -> None:
                 f"--schedule=at_initialization with --strategy={technique}: nothing is trained yet when it prunes. "
                 f"Expected one of {_listed(whole)}."
             )
-    if other := [t for t in _retrain_epochs(total) if t != total]:
+    if other := [t for t in _retrain_epochs(training) if t != training.epochs]:
         raise UsageError(
-            f"--schedule=at_initialization with --retrain_epochs={other[0]:g}: expected T = {total}, all of the "
-            "training. Leave it out."
+            f"--schedule=at_initialization with t = {other[0]:g}: expected T = {training.epochs}, all of the training. "
+            f"Leave out --{'rewind_step' if FLAGS.rewind_step else 'retrain_epochs'}."
         )
 
 
@@ -281,10 +331,18 @@ def _default_retrain_epochs(total: int) -> tuple[float, ...]:
     return (float(total),) if FLAGS.schedule == "at_initialization" else ()
 
 
-def _retrain_epochs(total: int) -> tuple[float, ...]:
-    least = 10.0**-EPOCHS_DECIMALS
-    words = f"a number above 0, at most {total} (the T epochs of the dense training); the smallest is {least:g}"
-    return _numbers("retrain_epochs", Number(least=least, most=total, expected=words))
+def _retrain_epochs(training: Training) -> tuple[float, ...]:
+    """Return every t that is asked for, in epochs or by the step to rewind to; () for none."""
+    if not FLAGS.rewind_step:
+        total, least = training.epochs, 10.0**-EPOCHS_DECIMALS
+        words = f"a number above 0, at most {total} (the T epochs of the dense training); the smallest is {least:g}"
+        return _numbers("retrain_epochs", Number(least=least, most=total, expected=words))
+    if FLAGS.retrain_epochs:
+        raise UsageError("--rewind_step with --retrain_epochs: each says how far to rewind. Expected one of the two.")
+    most = training.total_steps - 1
+    words = f"a step of the dense training to rewind to, from 0 (initialisation) to {most}"
+    steps = _numbers("rewind_step", Number(least=0, most=most, expected=words, is_whole=True))
+    return tuple(training.epochs_after(int(step)) for step in steps)
 
 
 def _numbers(flag: str, number: Number) -> tuple[float, ...]:

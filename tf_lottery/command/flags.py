@@ -14,6 +14,7 @@ from tf_lottery import __version__, command_names
 from tf_lottery.command.flagfiles import FlagfileError, expand
 from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.controls import CONTROLS
 from tf_lottery.networks.recipes import LR_SCHEDULES
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -55,6 +56,30 @@ flags.DEFINE_bool(
     "by_turns", False, "With --layer_density: prune and retrain dense layers, then convolutions, while the others stay."
 )
 flags.DEFINE_bool("remove_dead_units", False, "Also prune the connections of units without inputs or outputs.")
+flags.DEFINE_list(
+    "rewind_step",
+    None,
+    "In place of --retrain_epochs: the step of the dense training to rewind to; 0 is the initialisation.",
+)
+flags.DEFINE_integer(
+    "rounds",
+    None,
+    "In place of --density: prune so many times, each time the heuristic's share of what is left, by layer if it has "
+    "rates by layer.",
+)
+flags.DEFINE_list(
+    "controls",
+    None,
+    "Also train, at each density, what winning tickets are compared with: " + ", ".join(CONTROLS) + ".",
+)
+flags.DEFINE_integer(
+    "evaluate_steps",
+    0,
+    "Also evaluate after each so many steps, for the step of least validation loss (early stopping); 0: after epochs.",
+)
+flags.DEFINE_list(
+    "data_order_seed", None, "Also retrain each network, and the dense one, with examples in other orders, one a seed."
+)
 flags.DEFINE_string("network", "lenet_300_100", "A network; NAME_x0.5 has half the units or filters.")
 flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + ".")
 flags.DEFINE_string("recipe", None, "How the network is trained. Default: the one for the network and dataset.")
@@ -101,6 +126,10 @@ _NUMBERS = {
     "fine_tune_rate": Number(
         least=1e-37, most=1e37, expected="a number above 0, from 1e-37 to 1e37 (what float32 holds)"
     ),
+    "rounds": Number(least=1, most=200, expected="1 or more, at most 200, a whole number", is_whole=True),
+    "evaluate_steps": Number(
+        least=0, most=10**9, expected="0 or more, at most a billion, a whole number of steps", is_whole=True
+    ),
     "checkpoint_seconds": Number(least=0, most=1e9, expected="0 or more, at most a billion, a number of seconds"),
 }
 for _name, _number in _NUMBERS.items():
@@ -113,6 +142,7 @@ _TITLE = (
 )
 SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
+    "winning tickets": ("rounds", "rewind_step", "controls", "evaluate_steps", "data_order_seed"),
     "how to prune": ("layer_density", "by_turns", "remove_dead_units"),
     "what to train": (
         *("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "lr_schedule", "warmup_epochs"),

@@ -10,6 +10,7 @@ from typing import Any
 from tf_lottery.command.asked import SCHEDULES
 from tf_lottery.command.flags import HOME
 from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.controls import CONTROLS
 from tf_lottery.experiments.cost import epochs_of, estimated_seconds
 from tf_lottery.experiments.environments import check_one_data, differences
 from tf_lottery.experiments.executors.registry import EXECUTORS
@@ -33,12 +34,14 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
     if len(ours):
         print(tables.summary(ours).to_string(index=False), flush=True)
     every = tables.table(everything)
+    _tell_tickets(ours, every, root)
     write_text(root / "results.csv", tables.to_csv(every))
     # This imports Matplotlib: another half, after the table stands there.
     from tf_lottery.command.figures import save_figures
     from tf_lottery.command.tensorboard_commands import show_in_tensorboard
 
-    figures = save_figures(ours, root / "figures", among=every) if (ours.technique != "dense").any() else []
+    drawn = ours[(ours.schedule != "control") & ~ours.heuristic.str.contains(r"\+order_")]
+    figures = save_figures(drawn, root / "figures", among=every) if (drawn.technique != "dense").any() else []
     print(f"\nresults      {root / 'results.csv'}")
     for figure in figures:
         print(f"figure       {figure} (and .svg, .csv)")
@@ -59,6 +62,19 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
         print(f"  {name}: {result['message']}", file=sys.stderr)
     print("Run again with --retry_failed to try them once more.", file=sys.stderr)
     return 1
+
+
+def _tell_tickets(ours: Any, every: Any, root: Path) -> None:
+    """Print which networks of this command are winning tickets, and write it of all, where they were evaluated."""
+    from tf_lottery import results as tables
+    from tf_lottery import ticket_claims, ticket_table
+
+    found = ticket_table.verdicts(ours)
+    if len(found):
+        print(f"\n{ticket_table.as_text(found)}\n\n{ticket_claims.as_text(ticket_claims.claims(found))}", flush=True)
+        whole = ticket_table.verdicts(every)
+        write_text(root / "tickets.csv", tables.to_csv(whole))
+        write_text(root / "ticket_claims.csv", tables.to_csv(ticket_claims.claims(whole)))
 
 
 def dry_run(stages: Sequence[Stage], store: Store | None) -> str:
@@ -85,10 +101,12 @@ def listing() -> str:
         "strategies": {name: technique.meaning for name, technique in TECHNIQUES.items()},
         "heuristics": {name: heuristic.meaning for name, heuristic in HEURISTICS.items()},
         "criteria": {name: f"{criterion.meaning} ({criterion.source})" for name, criterion in CRITERIA.items()},
+        "controls": {name: control.meaning for name, control in CONTROLS.items()},
         "schedules": SCHEDULES,
         "networks": dict.fromkeys(networks.NETWORKS, ""),
         "datasets": {
             name: f"{data.train_examples:,} images of {'x'.join(map(str, data.shape))}, {data.classes} classes"
+            + (f"; {data.drawn_validation:,} more of its training part validate" if data.drawn_validation else "")
             for name, data in DATASETS.items()
         },
         "recipes": {

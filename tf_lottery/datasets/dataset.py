@@ -68,28 +68,35 @@ class Dataset:
     shape: tuple[int, int, int]  # height, width, channels
     classes: int
     train_examples: int
-    held_out_examples: int  # validation and test together
+    held_out_examples: int  # validation and test together; or test alone, where validation is drawn
+    drawn_validation: int = 0  # examples drawn at random from the original training part for validation
     peak: float = 255.0  # the greatest value of a pixel
     normalisation: Literal["mean_std", "standardise_image"]
-    mean: float = 0.0  # of the training pixels over `peak`; for mean_std
-    std: float = 1.0
+    mean: float | tuple[float, ...] = 0.0  # of the training pixels over `peak`, or of each channel's; for mean_std
+    std: float | tuple[float, ...] = 1.0
     augmentation: Literal["none", "pad_crop_flip"] = "none"
     find: Callable[[Dataset, Sequence[Path]], Found | None]  # places -> what to read, None if it is in none of them
     # What `identity.digest` finds in the original data; None: whatever has the right shape is taken for it.
     examples_digest: str | None = None
     tfds_name: str | None = None  # of the same data in TensorFlow Datasets
 
+    @property
+    def in_train_files(self) -> int:
+        """How many examples the original training part has."""
+        return self.train_examples + self.drawn_validation
+
     def split(self, parts: Parts) -> Splits:
         """Return train, validation and test: 20% and 80% of the held-out part, as in the paper's data (1/2,000 steps).
 
-        Which images go where is not in the authors' release; here a permutation fixed once for all decides.
+        Or, where validation is drawn, so many of the training part, and all of the held-out part (Frankle & Carbin
+        2019). Which images go where neither paper says; here a permutation fixed once for all decides.
 
         Raises:
             DamagedDataError: The parts are not of the sizes, shape or labels that the row says.
         """
         train, held_out = parts
         for what, part, expected in (
-            ("train", train, self.train_examples),
+            ("train", train, self.in_train_files),
             ("test", held_out, self.held_out_examples),
         ):
             if part.images.shape != (expected, *self.shape) or part.labels.shape != (expected,):
@@ -102,11 +109,13 @@ class Dataset:
                     f"{what} labels go from {part.labels.min()} to {part.labels.max()}; expected 0 to "
                     f"{self.classes - 1}. Replace the files."
                 )
-        order = np.random.Generator(np.random.Philox(key=20_200_305)).permutation(self.held_out_examples)
-        border = self.held_out_examples // 5
-        validation, test = np.sort(order[:border]), np.sort(order[border:])
-        return Splits(
-            train,
-            Split(held_out.images[validation], held_out.labels[validation]),
-            Split(held_out.images[test], held_out.labels[test]),
-        )
+        if self.drawn_validation:
+            return Splits(*_divided(train, self.drawn_validation)[::-1], held_out)
+        return Splits(train, *_divided(held_out, self.held_out_examples // 5))
+
+
+def _divided(part: Split, count: int) -> tuple[Split, Split]:
+    """Return so many examples drawn at random, the same ones each time, and the others; both in their order."""
+    order = np.random.Generator(np.random.Philox(key=20_200_305)).permutation(len(part.labels))
+    drawn, others = np.sort(order[:count]), np.sort(order[count:])
+    return Split(part.images[drawn], part.labels[drawn]), Split(part.images[others], part.labels[others])

@@ -6,6 +6,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def _read(dataset: Dataset, paths: Sequence[Path]) -> Parts:
     height, width, _ = dataset.shape
     parts = []
     for count, (images, labels) in zip(
-        (dataset.train_examples, dataset.held_out_examples), (paths[:2], paths[2:]), strict=True
+        (dataset.in_train_files, dataset.held_out_examples), (paths[:2], paths[2:]), strict=True
     ):
         found = read_idx(labels, (count,))
         if found.max() >= dataset.classes:
@@ -83,19 +84,21 @@ def _read(dataset: Dataset, paths: Sequence[Path]) -> Parts:
     return parts[0], parts[1]
 
 
+_MNIST = Dataset(
+    shape=(28, 28, 1),
+    classes=10,
+    train_examples=60_000,
+    held_out_examples=10_000,
+    normalisation="mean_std",
+    mean=0.1307,  # of the training images; the usual values, and those that fit the LTH paper's curves best
+    std=0.3081,
+    find=partial(_find, ("mnist", "MNIST/raw")),
+    examples_digest="bb6eba4c268867f15d32ab8713555e098f77685306e60aea7322e82ac2601f0e",
+    tfds_name="mnist",
+)
 DATASETS = {
-    "mnist": Dataset(
-        shape=(28, 28, 1),
-        classes=10,
-        train_examples=60_000,
-        held_out_examples=10_000,
-        normalisation="mean_std",
-        mean=0.1307,  # of the training images; the usual values, and those that fit the LTH paper's curves best
-        std=0.3081,
-        find=partial(_find, ("mnist", "MNIST/raw")),
-        examples_digest="bb6eba4c268867f15d32ab8713555e098f77685306e60aea7322e82ac2601f0e",
-        tfds_name="mnist",
-    ),
+    "mnist": _MNIST,
+    "mnist_55000": replace(_MNIST, train_examples=55_000, drawn_validation=5_000),  # the lottery ticket paper's
     "fashion_mnist": Dataset(
         shape=(28, 28, 1),
         classes=10,

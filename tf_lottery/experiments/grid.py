@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tf_lottery.experiments.controls import controls_of, in_other_orders, unpruned
 from tf_lottery.experiments.layer_levels import Level
 from tf_lottery.experiments.spec import RetrainSpec, Schedule, Spec, TrainSpec
 from tf_lottery.networks.recipes import Training
@@ -37,12 +38,15 @@ class Grid:
     seed: int
     layer_levels: tuple[Level, ...] = ()  # in the place of the levels of `densities`; each parent of the next
     remove_dead_units: bool = False
+    controls: tuple[str, ...] = ()  # of each level
+    data_order_seeds: tuple[int, ...] = ()  # of copies of each level, and of the dense network
 
     @property
     def size(self) -> int:
         """How many specs it yields, counted without making any."""
         chains = len(self.techniques) * len(self.heuristics) * max(1, len(self.retrain_epochs))
-        return self.trials * (1 + chains * len(self._levels()))
+        at_each = 1 + len(self.controls) + len(self.data_order_seeds)
+        return self.trials * (1 + chains * (len(self._levels()) * at_each + len(self.data_order_seeds)))
 
     def specs(self) -> Iterator[Spec]:
         """Yield the networks to be reported: dense ones first, then each level of each technique."""
@@ -58,7 +62,7 @@ class Grid:
             for technique, heuristic in itertools.product(self.techniques, self.heuristics):
                 for t in self.retrain_epochs or (default_retrain_epochs(technique, self.training.epochs),):
                     parent: Spec = dense
-                    for level in self._levels():
+                    for place, level in enumerate(self._levels()):
                         spec = RetrainSpec(
                             parent=parent,
                             heuristic=heuristic,
@@ -70,7 +74,11 @@ class Grid:
                             trained=level.trained,
                             remove_dead_units=self.remove_dead_units,
                         )
+                        if place == 0:
+                            yield from in_other_orders(unpruned(spec), self.data_order_seeds)
                         yield spec
+                        yield from controls_of(spec, self.controls)
+                        yield from in_other_orders(spec, self.data_order_seeds)
                         parent = spec if self.schedule == "iterative" or self.layer_levels else dense
 
     def _levels(self) -> tuple[Level, ...]:

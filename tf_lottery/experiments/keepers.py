@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Going:
     step: int
     history: list[Metrics]
     pruned: dict[str, float]  # pruned_share and removed_norm of a retraining's pruning: its rates may depend on them
+    evaluations: list[Metrics] = field(default_factory=list)  # those between the ends of epochs
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -77,7 +78,7 @@ class EpochKeeper(keras.callbacks.Callback):
         super().__init__()
         self._engine, self._writer, self._folder, self._ends, self._rates = engine, writer, folder, ends, rates
         self._batch_size, self._history, self._environment = batch_size, going.history, dict(environment)
-        self._pruned = going.pruned
+        self._pruned, self._evaluations = going.pruned, going.evaluations
         self._log, self._report, self._checkpoint_seconds = log, report, checkpoint_seconds
         self._began = self._checkpointed = time.monotonic()
 
@@ -95,12 +96,14 @@ class EpochKeeper(keras.callbacks.Callback):
         self._log.epoch(metrics)
         now = time.monotonic()
         if now - self._checkpointed >= self._checkpoint_seconds:
-            going = {
+            going: dict[str, Any] = {
                 "step": step,
                 "history": list(self._history),
                 "environment": self._environment,
                 "pruned": self._pruned,
             }
+            if self._evaluations:
+                going["evaluations"] = list(self._evaluations)
             self._writer.write(going_path(self._folder), self._engine.state(), going)
             self._checkpointed = now
         images = (step - self._ends[epoch]) * self._batch_size

@@ -17,11 +17,14 @@ import numpy as np
 
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
+from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.store import Store, point_path
+from tf_lottery.networks import registry as networks
 from tf_lottery.networks.recipes import Training
 from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristic import Heuristic
+from tf_lottery.pruning.shuffled import Shuffled
 from tf_lottery.pruning.state_names import unnumbered
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.schedules import Rates, original_rates
@@ -70,7 +73,18 @@ class _Stage:
 
     @property
     def masks(self) -> Masks:
-        return _masks_of(self.final)
+        return self.masks_of(self.final)
+
+    def masks_of(self, arrays: Arrays) -> Masks:
+        """Return those of a state of this network, in the order of its layers: rates by layer may depend on it."""
+        found = {name.removeprefix("masks/"): array for name, array in arrays.items() if name.startswith("masks/")}
+        return {name: found[name] for name in self._kernels if name in found} | found
+
+    @cached_property
+    def _kernels(self) -> list[str]:
+        network, dataset = networks.find(self.dense_spec["network"]), DATASETS[self.dense_spec["dataset"]]
+        shapes = network.kernel_shapes
+        return unnumbered(shapes(shape=dataset.shape, classes=dataset.classes)) if shapes else []
 
     @property
     def kernels(self) -> Arrays:
@@ -189,31 +203,42 @@ def _pruned(stage: _Stage, parent: _Stage, dense: _Stage) -> Arrays | None:
     return _arrays(path) if path.exists() else None
 
 
-def _masks_of(arrays: Arrays) -> Masks:
-    return {name.removeprefix("masks/"): array for name, array in arrays.items() if name.startswith("masks/")}
-
-
 def _pruned_from(stage: _Stage, pruned: Arrays) -> Iterator[str]:
     """No weight comes back, and with a magnitude heuristic the smallest of the weights that were pruned went.
 
     The smallest of each kernel, whatever its rate, and with scope global of all of them together.
     """
-    before = _masks_of(pruned)
+    before = stage.masks_of(pruned)
     kernels = {name: pruned[f"weights/{name}"] for name in before}
+    row = _heuristic(stage)
+    if isinstance(row, Shuffled):
+        of = row.of.choose(kernels=kernels, masks=before, density=stage.spec["density"], seed=0)
+        yield from _as_many(stage, of)
+        return
     for name, mask in stage.masks.items():
         if back := int(np.count_nonzero((mask != 0) & (before[name] == 0))):
             yield f"{back} weights of {name} are kept that the parent had pruned"
-    row = _heuristic(stage)
     # Connections of dead units go whatever their size.
     if not isinstance(row, ByWeight) or row.criterion != "magnitude" or stage.spec.get("remove_dead_units"):
         return
-    scopes = [list(kernels)] if row.scope == "global" else [[name] for name in kernels]
+    scopes = [list(kernels)[: -1 if row.spares_output else None]] if row.scope == "global" else [[k] for k in kernels]
     for names in scopes:
         sizes = {name: np.abs(kernels[name]) for name in names}
         kept = min((sizes[name][stage.masks[name] != 0].min(initial=np.inf) for name in names), default=np.inf)
         went = [sizes[name][(stage.masks[name] == 0) & (before[name] != 0)].max(initial=0.0) for name in names]
         if max(went, default=0.0) > kept:
             yield f"a weight of {max(went):g} was pruned, and one of {kept:g} was kept ({', '.join(names[:3])})"
+
+
+def _as_many(stage: _Stage, of: Masks) -> Iterator[str]:
+    """Shuffled masks keep as many of each kernel as those that they are made of, and not the same."""
+    for name, mask in stage.masks.items():
+        if (kept := int(np.count_nonzero(mask))) != (there := int(np.count_nonzero(of[name]))):
+            yield f"{kept} weights of {name} are kept; the masks that were shuffled keep {there}"
+    if all(np.array_equal(mask, of[name]) for name, mask in stage.masks.items()) and any(
+        mask.any() and not mask.all() for mask in of.values()
+    ):
+        yield "its masks were not shuffled"
 
 
 def _heuristic(stage: _Stage) -> Heuristic:
@@ -288,16 +313,15 @@ def _order(stage: _Stage) -> Iterator[str]:
 
 def _cost(stage: _Stage, parent: _Stage) -> Iterator[str]:
     """The search cost is the parent's and all epochs of this stage."""
-    own = stage.spec["retrain_epochs"]
-    if TECHNIQUES[stage.spec["technique"]].weights == "fresh":
-        own += stage.dense_spec["training"]["epochs"]
+    technique = TECHNIQUES[stage.spec["technique"]]
+    own = technique.epochs(stage.dense_spec["training"]["epochs"], stage.spec["retrain_epochs"])
     if not math.isclose(stage.result["search_cost"], parent.result["search_cost"] + own):
         yield f"its search cost is {stage.result['search_cost']:g}; expected {parent.result['search_cost'] + own:g}"
 
 
 def _retraining_rates(stage: _Stage, trained: set[str], pruned_state: Arrays) -> Iterator[str]:
     """The rates are the technique's, of the weights that were pruned and what this stage's masks removed of them."""
-    before, after = _masks_of(pruned_state), stage.masks
+    before, after = stage.masks_of(pruned_state), stage.masks
     left, kept = (sum(int(np.count_nonzero(mask)) for mask in masks.values()) for masks in (before, after))
     whole = {name: pruned_state[f"weights/{name}"].astype(np.float64) for name in {*trained, *before}}
     lost = [values[after[name] == 0] for name, values in whole.items() if name in after]

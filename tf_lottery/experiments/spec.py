@@ -17,7 +17,9 @@ NUMERICAL_FORMAT = 1
 
 DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
 
-Schedule = Literal["one_shot", "iterative", "at_initialization"]
+# "at_initialization": the dense network's weights before its training are pruned. "control": what an iterative chain's
+# level before trained is pruned, and retrained otherwise than the chain does.
+Schedule = Literal["one_shot", "iterative", "at_initialization", "control"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class RetrainSpec:
     # Which layers move; what the others have, slots too, stays as it is.
     trained: Literal["all", "dense", "convolutional"] = later("all")
     remove_dead_units: bool = later(False)  # also the connections of units without inputs or outputs go
+    data_order_seed: int = later(0)  # another order of examples and other augmentation, of the same weights
 
     def __post_init__(self) -> None:
         total = self.dense.training.epochs
@@ -105,9 +108,8 @@ class RetrainSpec:
 
     @property
     def epochs(self) -> float:
-        """How long the stage trains; a fresh initialisation has the whole recipe before its retraining."""
-        is_fresh = TECHNIQUES[self.technique].weights == "fresh"
-        return self.retrain_epochs + (self.dense.training.epochs if is_fresh else 0)
+        """How long the stage trains, as its technique says."""
+        return TECHNIQUES[self.technique].epochs(self.dense.training.epochs, self.retrain_epochs)
 
     @cached_property
     def search_cost(self) -> float:

@@ -18,6 +18,7 @@ from tf_lottery.datasets import registry as datasets
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.environments import check_data, differences
+from tf_lottery.experiments.evaluations import EVALUATIONS, EvaluatesSteps, outcome
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
 from tf_lottery.experiments.layer_rows import LAYERS, layer_rows
@@ -125,6 +126,8 @@ class StageRunner:
             log.pruned(kernels, masks(engine.model))
             for metrics in going.history:
                 log.epoch(metrics)
+            for row in going.evaluations:
+                log.evaluation(row)
             epochs = EpochKeeper(
                 engine=engine,
                 writer=writer,
@@ -138,18 +141,26 @@ class StageRunner:
                 report=partial(self._report, stage),
                 checkpoint_seconds=self._execution.checkpoint_seconds,
             )
+            between: list[Any] = []
+            if every := training.evaluate_steps:
+                between = [
+                    EvaluatesSteps(engine, every=every, last=len(rates), history=going.evaluations, log=log.evaluation)
+                ]
             engine.train(
                 rates=rates,
                 momenta=_momenta(spec, len(rates)),
                 ends=ends,
                 from_step=going.step,
                 draws=draws,
-                callbacks=[points, epochs],
+                callbacks=[*between, points, epochs],
                 trained=spec.trained if isinstance(spec, RetrainSpec) else "all",
                 adjusts_dropout=isinstance(spec, RetrainSpec) and TECHNIQUES[spec.technique].adjusts_dropout,
             )
             result = measure(spec, engine, asked=asked, environment=environment)
             result |= {"steps": len(rates)} | going.pruned | started
+            if between:
+                result |= outcome(going.evaluations, engine, first=_first_step(spec))
+                write_text(folder / "evaluations.csv", to_csv(going.evaluations, EVALUATIONS))
             if engine.is_chain:
                 write_text(folder / "layers.csv", to_csv(layer_rows(engine), LAYERS))
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
@@ -216,8 +227,9 @@ class StageRunner:
         engine.put_state(arrays, keep_masks=False)
         logging.info("%s goes on from step %d", folder.name, metadata["step"])
         # A checkpoint of an older version does not tell what was pruned: none of its techniques' rates depend on it.
-        pruned = dict(metadata.get("pruned", {}))
-        return Going(step=int(metadata["step"]), history=list(metadata["history"]), pruned=pruned)
+        pruned, evaluations = dict(metadata.get("pruned", {})), list(metadata.get("evaluations", []))
+        history = list(metadata["history"])
+        return Going(step=int(metadata["step"]), history=history, pruned=pruned, evaluations=evaluations)
 
     def _read_final(self, parent: Spec) -> Arrays:
         path = self._store.final(parent.name)
@@ -317,7 +329,13 @@ def _depth(spec: Spec) -> int:
 
 
 def _draws(spec: Spec) -> Draws:
-    return Draws(seed=spec.dense.seed, trial=spec.dense.trial, depth=_depth(spec))
+    order_seed = spec.data_order_seed if isinstance(spec, RetrainSpec) else 0
+    return Draws(seed=spec.dense.seed, trial=spec.dense.trial, depth=_depth(spec), order_seed=order_seed)
+
+
+def _first_step(spec: Spec) -> int:
+    """Return the step of the dense training that a stage's weights are of; 0 if they are trained or fresh ones."""
+    return (rewind_step(spec) or 0) if isinstance(spec, RetrainSpec) else 0
 
 
 def _rates(spec: Spec, pruned: Mapping[str, float]) -> Rates:

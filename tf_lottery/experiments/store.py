@@ -131,7 +131,7 @@ class Store:
 
     def sweep(self) -> None:
         """Remove the temporary files that dead processes left beside the stages."""
-        sweep_flat(self.root, ["results.csv", "format.json"])
+        sweep_flat(self.root, ["results.csv", "tickets.csv", "ticket_claims.csv", "format.json"])
         sweep_flat(self.root / "figures", ["*.png", "*.svg", "*.csv"])
 
     def sweep_stages(self) -> None:

@@ -26,14 +26,14 @@ class Recipe:
     optimizer: Literal["momentum_sgd", "adam"]
     learning_rate: float  # > 0, the highest: until the first drop, or where the schedule begins to fall
     lr_schedule: LrSchedule = "staircase"
-    warmup_epochs: float = 0.0  # in which the rate rises from 0, linearly
+    warmup: Fraction = Fraction(0)  # part of T in which the rate rises from 0, linearly
     fine_tune_part: float | None = None  # of the learning rate, to fine-tune at: where a schedule ends near 0
     momentum: float = 0.9  # of momentum_sgd
     nesterov: bool = False
     batch_size: int
     epochs: int  # T
     drops: tuple[Fraction, ...] = ()  # tenfold drops of the rate, as parts of T
-    total_steps: int | None = None  # only where a source counts other than epochs x examples / batch
+    total_steps: int | None = None  # where a source counts other, by less than an epoch, than epochs x examples / batch
     l2: float = 0.0  # coefficient of sum(w^2) / 2 over every trainable variable
     l1: float = 0.0  # coefficient of sum(|w|) over every trainable variable; of momentum_sgd
     dropout: float = 0.0  # share of hidden units dropped in a step, for networks that take it
@@ -50,6 +50,12 @@ _LENET_MNIST: Mapping[str, Any] = {
     "epochs": 20,
     "drops": _PAPER_DROPS,
 }
+
+
+def _after(*counts: int, steps: Fraction) -> tuple[Fraction, ...]:
+    """Return drops after so many steps, as parts of all steps; a drop's own step, counted from 0, has the old rate."""
+    return tuple((count - 1) / steps for count in counts)
+
 
 _TUNED: Mapping[str, Recipe] = {
     "paper_cifar10": Recipe(
@@ -87,6 +93,75 @@ _TUNED: Mapping[str, Recipe] = {
         epochs=50,
         source="Frankle & Carbin 2019, Figure 2: Adam at 1.2e-3, batches of 60, 50,000 steps on MNIST",
     ),
+    "lth_lenet": Recipe(
+        optimizer="adam",
+        learning_rate=1.2e-3,
+        batch_size=60,
+        epochs=55,
+        total_steps=50_000,
+        source="Frankle & Carbin 2019, Figure 2: LeNet on 55,000 images of MNIST",
+    ),
+    "lth_conv2": Recipe(
+        optimizer="adam",
+        learning_rate=2e-4,
+        batch_size=60,
+        epochs=27,
+        total_steps=20_000,
+        source="Frankle & Carbin 2019, Figure 2: Conv-2 on 45,000 images of CIFAR-10",
+    ),
+    "lth_conv4": Recipe(
+        optimizer="adam",
+        learning_rate=3e-4,
+        batch_size=60,
+        epochs=34,
+        total_steps=25_000,
+        source="Frankle & Carbin 2019, Figure 2: Conv-4",
+    ),
+    "lth_conv6": Recipe(
+        optimizer="adam",
+        learning_rate=3e-4,
+        batch_size=60,
+        epochs=40,
+        total_steps=30_000,
+        source="Frankle & Carbin 2019, Figure 2: Conv-6",
+    ),
+    "lth_resnet18": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=86,
+        total_steps=30_000,
+        drops=_after(20_000, 25_000, steps=Fraction(45_000, 128) * 86),
+        l2=1e-4,
+        source="Frankle & Carbin 2019, section 4: ResNet-18 on 45,000 images of CIFAR-10",
+    ),
+    "lth_vgg19": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=64,
+        epochs=160,
+        total_steps=112_000,
+        drops=_after(56_250, 84_375, steps=Fraction(45_000, 64) * 160),
+        l2=1e-4,
+        source="Frankle & Carbin 2019, section 4: VGG-19, drops at epochs 80 and 120",
+    ),
+    "open_lth_lenet": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        momentum=0.0,
+        batch_size=128,
+        epochs=40,
+        source="facebookresearch/open_lth, models/mnist_lenet.py",
+    ),
+    "open_lth_cifar10": Recipe(
+        optimizer="momentum_sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=160,
+        drops=(Fraction(1, 2), Fraction(3, 4)),
+        l2=1e-4,
+        source="facebookresearch/open_lth, models/cifar_resnet.py and cifar_vgg.py",
+    ),
     "lenet_mnist_l2": Recipe(
         **_LENET_MNIST,
         l2=5e-4,
@@ -117,8 +192,24 @@ _OTHER_SCHEDULES: Mapping[str, tuple[str, LrSchedule]] = {
     "resnet_small_images_linear": ("resnet_small_images", "linear"),
     "resnet_small_images_one_cycle": ("resnet_small_images", "one_cycle"),
 }
+# Frankle & Carbin 2019, section 4: at the rates above they find no winning tickets; at these they do.
+_OTHER_RATES: Mapping[str, tuple[str, float, Fraction]] = {  # recipe: base, highest rate, part of it to warm up in
+    "lth_resnet18_low": ("lth_resnet18", 0.01, Fraction(0)),
+    "lth_resnet18_warmup": ("lth_resnet18", 0.03, 20_000 / (Fraction(45_000, 128) * 86)),
+    "lth_vgg19_low": ("lth_vgg19", 0.01, Fraction(0)),
+    "lth_vgg19_warmup": ("lth_vgg19", 0.1, 10_000 / (Fraction(45_000, 64) * 160)),
+}
 RECIPES: Mapping[str, Recipe] = {
     **_TUNED,
+    **{
+        name: replace(
+            _TUNED[base],
+            learning_rate=rate,
+            warmup=warmup,
+            source=f"{base} at {rate:g}" + (", after a warm-up" if warmup else ""),
+        )
+        for name, (base, rate, warmup) in _OTHER_RATES.items()
+    },
     **{
         name: replace(
             _TUNED[base], lr_schedule=schedule, fine_tune_part=0.01, source=f"{base} with the schedule {schedule}"
@@ -127,8 +218,16 @@ RECIPES: Mapping[str, Recipe] = {
     },
 }
 
-# (network without its width, or its family's first letters; dataset) -> recipe
+# (network or its family's first letters; dataset or its first letters) -> recipe; the first that fits
 _DEFAULTS: Mapping[tuple[str, str], str] = {
+    ("lenet", "mnist_55000"): "lth_lenet",
+    ("open_lth_lenet", "mnist"): "open_lth_lenet",
+    ("open_lth", "cifar10"): "open_lth_cifar10",
+    ("conv2", "cifar10"): "lth_conv2",
+    ("conv4", "cifar10"): "lth_conv4",
+    ("conv6", "cifar10"): "lth_conv6",
+    ("lth_resnet18", "cifar10"): "lth_resnet18",
+    ("vgg19", "cifar10"): "lth_vgg19",
     ("lenet", "digits"): "lenet_digits",
     ("lenet", "fashion_mnist"): "lenet_fashion_mnist",
     ("lenet", "mnist"): "lenet_fashion_mnist",
@@ -147,7 +246,7 @@ def default_recipe(network: str, dataset: str) -> str:
         ValueError: There is none.
     """
     for (family, data), recipe in _DEFAULTS.items():
-        if network.startswith(family) and data == dataset:
+        if network.startswith(family) and dataset.startswith(data):
             return recipe
     raise ValueError(
         f"no recipe for {network} on {dataset}. Name one with --recipe; known: {', '.join(sorted(RECIPES))}"
@@ -178,6 +277,7 @@ class Training:
     lr_schedule: LrSchedule = later("staircase")
     warmup_steps: int = later(0)
     fine_tune_rate: float | None = later(None)  # in place of the last rate
+    evaluate_steps: int = later(0)  # validation after so many steps, each time; 0: after epochs only
     l1: float = later(0.0)
     dropout: float = later(0.0)
 
@@ -189,6 +289,14 @@ class Training:
         if epochs == self.epochs:
             return self.total_steps
         return math.ceil(Fraction(self.examples, self.batch_size) * Fraction(repr(epochs)))
+
+    def epochs_after(self, step: int) -> float:
+        """Return t for a rewind to this step, from 0 on: `steps_in(t)` steps are left. Six decimals of it count."""
+        if step == 0:
+            return self.epochs
+        exact = (self.total_steps - step) * Fraction(self.batch_size, self.examples)
+        # Rounded down: `steps_in` rounds up.
+        return float(Fraction(math.floor(exact * 10**6), 10**6))
 
     def ends_of_epochs(self, steps: int) -> tuple[int, ...]:
         """Return the step at which each epoch of a stage of this many steps ends, ascending, from 0 to `steps`.
@@ -223,6 +331,7 @@ def resolve(
     lr_schedule: LrSchedule | None = None,
     warmup_epochs: float | None = None,
     fine_tune_rate: float | None = None,
+    evaluate_steps: int = 0,
 ) -> Training:
     """Return the recipe of this name, with what the user changed, in steps.
 
@@ -237,12 +346,14 @@ def resolve(
     for what, value, limit in (("epochs", epochs_, 1_000_000), ("batch_size", batch, examples)):
         if not 1 <= value <= limit:
             raise ValueError(f"--{what}={value}: expected 1 to {limit}.")
-    unchanged = epochs_ == recipe.epochs and batch == recipe.batch_size
     exact = Fraction(examples, batch) * epochs_
+    unchanged = epochs_ == recipe.epochs and batch == recipe.batch_size
+    counted = unchanged and recipe.total_steps and abs(exact - recipe.total_steps) * batch < examples
     falls = lr_schedule or recipe.lr_schedule
-    warmup = recipe.warmup_epochs if warmup_epochs is None else warmup_epochs
+    warmup = float(recipe.warmup * epochs_) if warmup_epochs is None else warmup_epochs
     if not 0 <= warmup < epochs_:
         raise ValueError(f"--warmup_epochs={warmup:g}: expected 0 or more, and below T = {epochs_}.")
+    warmup_part = recipe.warmup if warmup_epochs is None else Fraction(repr(float(warmup_epochs))) / epochs_
     if warmup and falls == "one_cycle":
         raise ValueError(
             f"--warmup_epochs={warmup:g} with --lr_schedule=one_cycle: one cycle begins with a warm-up of its own, a "
@@ -259,14 +370,15 @@ def resolve(
         learning_rate=rate,
         batch_size=batch,
         epochs=epochs_,
-        total_steps=recipe.total_steps if recipe.total_steps and unchanged else math.ceil(exact),
+        total_steps=recipe.total_steps if recipe.total_steps and counted else math.ceil(exact),
         drops=tuple(int(exact * part) for part in recipe.drops) if falls == "staircase" else (),
         l2=recipe.l2,
         examples=examples,
         precision=precision,
         lr_schedule=falls,
-        warmup_steps=int(Fraction(examples, batch) * Fraction(repr(float(warmup)))),
+        warmup_steps=int(exact * warmup_part),
         fine_tune_rate=fine_tune_rate,
+        evaluate_steps=evaluate_steps,
         l1=recipe.l1,
         dropout=recipe.dropout,
     )

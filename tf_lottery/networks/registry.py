@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import partial
 
 from tf_lottery.lookup import lookup, merge
-from tf_lottery.networks import lenet, resnet_cifar
+from tf_lottery.networks import conv_lth, lenet, open_lth_lenet, resnet_cifar, vgg
 from tf_lottery.networks.network import Network
 
-NETWORKS = merge("network", lenet.NETWORKS, resnet_cifar.NETWORKS)
+NETWORKS = merge(
+    "network", lenet.NETWORKS, resnet_cifar.NETWORKS, conv_lth.NETWORKS, vgg.NETWORKS, open_lth_lenet.NETWORKS
+)
 
 # Below, layers of one unit; above, ten thousand times the weights.
 _LEAST_WIDTH, _MOST_WIDTH = 0.01, 100

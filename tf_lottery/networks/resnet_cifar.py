@@ -1,4 +1,4 @@
-"""The CIFAR ResNets (He et al. 2016, v1) in the layout of the authors' code.
+"""The CIFAR ResNets (He et al. 2016, v1) in the layout of the authors' code, and those of the lottery ticket papers.
 
 Source of every constant: the authors' code, gpu-src/official/resnet (resnet_model.py, cifar10_main.py).
 """
@@ -10,17 +10,18 @@ from typing import Any
 
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks.network import Network
+from tf_lottery.networks.styles import AUTHORS, LTH, OPEN_LTH, Style
 
 _FILTERS = (16, 32, 64)
-_BATCH_NORM = {"momentum": 0.997, "epsilon": 1e-5}
 DEPTHS = (8, 14, 20, 32, 44, 56, 110)
 
 
 class _Layers:
     """The layers of one network, with its weight decay on every trainable variable and names that say the place."""
 
-    def __init__(self, l2: float) -> None:
+    def __init__(self, l2: float, style: Style) -> None:
         self._decay = keras.regularizers.L2(l2 / 2) if l2 else None
+        self._style = style
 
     def convolve(self, x: Any, filters: int, *, kernel: int, stride: int, name: str) -> Any:
         padding = "same"
@@ -36,15 +37,18 @@ class _Layers:
             stride,
             padding,
             use_bias=False,
-            # Scale 1, not He's 2: TF1's variance_scaling_initializer() as it is.
-            kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal"),
+            kernel_initializer=self._style.kernel(),
             kernel_regularizer=self._decay,
             name=name,
         )(x)
 
     def normalise(self, x: Any, *, name: str) -> Any:
         return keras.layers.BatchNormalization(
-            **_BATCH_NORM, gamma_regularizer=self._decay, beta_regularizer=self._decay, name=name
+            **self._style.batch_norm,
+            gamma_initializer=self._style.gamma(),
+            gamma_regularizer=self._decay,
+            beta_regularizer=self._decay,
+            name=name,
         )(x)
 
     def rectify(self, x: Any, *, name: str) -> Any:
@@ -65,27 +69,31 @@ class _Layers:
         x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
         return keras.layers.Dense(
             classes,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            kernel_initializer=self._style.dense_kernel(),
+            bias_initializer=self._style.bias(x.shape[-1]),
             kernel_regularizer=self._decay,
             bias_regularizer=self._decay,
             name="logits",
         )(x)
 
 
-def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0) -> Any:
+def resnet_cifar(
+    *, depth: int, style: Style = AUTHORS, shape: tuple[int, ...], classes: int, l2: float, width: float = 1.0
+) -> Any:
     """Return the ResNet of this depth as an uncompiled Keras model, images [batch, *shape] -> logits.
 
     The first block of every stage has a projection, stage 1 included, as in the authors' code: 271,152 prunable
-    weights for ResNet-20 on 32x32x3 images; without that projection it would be another network.
+    weights for ResNet-20 on 32x32x3 images. Without that projection, as in the lottery ticket papers, it has 270,896.
 
     Args:
         depth: 6 n + 2, n blocks in each of the 3 stages.
+        style: Initialisation, batch norm, and whether stage 1 begins with a projection.
         shape: Of one image: height, width, channels.
         classes: 2 or more.
         l2: Coefficient of sum(w^2) / 2 over every trainable variable, BN's and the bias included.
         width: Multiplies the number of filters; above 0.
     """
-    layers = _Layers(l2)
+    layers = _Layers(l2, style)
     filters = _filters(width)
     image = keras.Input(shape, name="image")
     x = layers.convolve(image, filters[0], kernel=3, stride=1, name="stem_conv")
@@ -93,12 +101,13 @@ def resnet_cifar(*, depth: int, shape: tuple[int, ...], classes: int, l2: float,
     for stage, count in enumerate(filters, 1):
         for block in range(1, (depth - 2) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
-            x = layers.block(x, count, stride=stride, project=block == 1, name=f"stage_{stage}_block_{block}")
+            project = block == 1 and (stage > 1 or style.first_projection)
+            x = layers.block(x, count, stride=stride, project=project, name=f"stage_{stage}_block_{block}")
     return keras.Model(image, layers.classify(x, classes), name=f"resnet{depth}")
 
 
 def kernel_shapes(
-    *, depth: int, shape: tuple[int, ...], classes: int, width: float = 1.0
+    *, depth: int, style: Style = AUTHORS, shape: tuple[int, ...], classes: int, width: float = 1.0
 ) -> dict[str, tuple[int, ...]]:
     """Return the shape of every kernel of `resnet_cifar` by its name."""
     filters = _filters(width)
@@ -107,7 +116,7 @@ def kernel_shapes(
     for stage, count in enumerate(filters, 1):
         for block in range(1, (depth - 2) // 6 + 1):
             name = f"stage_{stage}_block_{block}"
-            if block == 1:
+            if block == 1 and (stage > 1 or style.first_projection):
                 shapes[f"{name}_projection/kernel"] = (1, 1, before, count)
             shapes[f"{name}_conv_1/kernel"] = (3, 3, before, count)
             shapes[f"{name}_conv_2/kernel"] = (3, 3, count, count)
@@ -119,13 +128,18 @@ def _filters(width: float) -> list[int]:
     return [max(1, round(width * count)) for count in _FILTERS]
 
 
-# 41.1 million multiply-adds for ResNet-20 on 1,024 pixels; each block costs about the same.
-NETWORKS = {
-    f"resnet{depth}": Network(
-        build=partial(resnet_cifar, depth=depth),
+def _network(depth: int, style: Style = AUTHORS) -> Network:
+    # 41.1 million multiply-adds for ResNet-20 on 1,024 pixels; each block costs about the same.
+    return Network(
+        build=partial(resnet_cifar, depth=depth, style=style),
         has_convolutions=True,
         multiply_adds_per_pixel=40_000 * (depth - 2) / 18,
-        kernel_shapes=partial(kernel_shapes, depth=depth),
+        kernel_shapes=partial(kernel_shapes, depth=depth, style=style),
     )
-    for depth in DEPTHS
+
+
+NETWORKS = {
+    **{f"resnet{depth}": _network(depth) for depth in DEPTHS},
+    "lth_resnet18": _network(20, LTH),  # so called there; 20 layers have weights
+    "open_lth_resnet20": _network(20, OPEN_LTH),
 }

@@ -13,10 +13,12 @@ from tf_lottery.pruning.counts import kept_count
 from tf_lottery.pruning.criteria import CRITERIA
 from tf_lottery.pruning.criterion import Collect, Examples, Seen
 from tf_lottery.pruning.heuristic import Shapes
-from tf_lottery.pruning.layer_rates import LAYER_RATES
+from tf_lottery.pruning.layer_rates import LAYER_RATES, PerRound
 from tf_lottery.pruning.masks import Kernel, Mask, Scores, keep_highest
 
 Scope = Literal["global", "layer", "normalised"]
+
+_PER_ROUND = 0.2  # of what is left: the papers' share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ByWeight:
     scope: Scope
     layer_rates: str = "uniform"  # of scope layer: a row of LAYER_RATES
     examples: Examples | None = None  # that the criterion's quantity is collected over
+    spares_output: bool = False  # of scope global: whether the last kernel is kept whole
     rounds: int = 1  # prunings on the way, at densities in a geometric sequence, each with scores of its own
     scan: tuple[float, ...] = ()  # quality parameters that are tried on each layer alone; () for none
     does: str
@@ -54,6 +57,18 @@ class ByWeight:
     def kept(self, shapes: Shapes, density: float) -> int:
         """Return `kept_count` of all kernels together, or with scope layer its sum over them, each at its density."""
         return sum(self._counts(shapes, density))
+
+    def after(self, shapes: Shapes, rounds: int) -> float:
+        """Return the density after so many rounds of pruning: 20% of what is left at each, or the rates by layer."""
+        rule = LAYER_RATES[self.layer_rates]
+        if isinstance(rule, PerRound):
+            return rule.after(shapes, rounds)
+        left = (1 - _PER_ROUND) ** rounds
+        if not self.spares_output:
+            return left
+        *_, output = map(math.prod, shapes.values())
+        total = sum(map(math.prod, shapes.values()))
+        return (left * (total - output) + output) / total
 
     def choose(
         self,
@@ -103,6 +118,8 @@ class ByWeight:
             if name in qualities:
                 scores[-1] /= scores[-1].dtype.type(qualities[name])
             scores[-1][gone] = -np.inf
+        if self.spares_output:
+            scores[-1] = _spared(scores[-1], keep=counts[0])
         if self.at_most:
             left = [int(np.count_nonzero(mask)) for mask in masks.values()]
             left = left if self.scope == "layer" else [sum(left)]
@@ -119,6 +136,16 @@ class ByWeight:
             return [kept_count(sum(sizes.values()), density)]
         rates = LAYER_RATES[self.layer_rates](shapes, density) | dict(self.layer_densities)
         return [kept_count(size, rates[name]) for name, size in sizes.items()]
+
+
+def _spared(scores: Scores, *, keep: int) -> Scores:
+    """Return scores that are above all others, of the weights that are not gone."""
+    if (alive := int(np.count_nonzero(scores > -np.inf))) > keep:
+        raise ValueError(
+            f"{keep} weights are to be kept, fewer than the {alive} of the output layer; expected more, since that "
+            "layer is not pruned. Prune to a higher density."
+        )
+    return np.where(scores > -np.inf, scores.dtype.type(np.inf), scores)
 
 
 def _normalised(scores: Scores, gone: Mask) -> Scores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from tf_lottery.pruning import by_rounds
 from tf_lottery.pruning.by_filter import STRUCTURED_A, STRUCTURED_B, ByFilter
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.criterion import Examples
@@ -14,7 +15,7 @@ from tf_lottery.pruning.heuristic import Heuristic
 _MANY = Examples(count=1000, batch=100)
 _EACH = Examples(count=1000, batch=1)
 
-HEURISTICS: Mapping[str, Heuristic] = {
+_KNOWN: Mapping[str, Heuristic] = {
     "global_magnitude": ByWeight(
         criterion="magnitude",
         scope="global",
@@ -101,6 +102,7 @@ HEURISTICS: Mapping[str, Heuristic] = {
         does="the smallest |w dR/dw| go, in 100 rounds, without data (SynFlow)",
     ),
 }
+HEURISTICS: Mapping[str, Heuristic] = {**_KNOWN, **by_rounds.heuristics(_KNOWN)}
 
 
 def find(name: str, layer_densities: Iterable[tuple[str, float]] = ()) -> Heuristic:

@@ -59,6 +59,10 @@ class PerRound:
             low, high = (middle, high) if self._kept(shapes, middle) > density * total else (low, middle)
         return self._after(shapes, low)
 
+    def after(self, shapes: Shapes, rounds: int) -> float:
+        """Return the density of the network after so many rounds: the paper's P_m."""
+        return self._kept(shapes, rounds) / sum(map(math.prod, shapes.values()))
+
     def _kept(self, shapes: Shapes, rounds: float) -> float:
         return sum(each * math.prod(shapes[name]) for name, each in self._after(shapes, rounds).items())
 
@@ -77,4 +81,7 @@ LAYER_RATES: Mapping[str, Rule] = {
     "uniform": uniform,
     "erk": erdos_renyi_kernel,
     "half_output": PerRound(dense=0.2, convolution=0.2, output=0.1),
+    # Frankle & Carbin 2019, Figure 2: convolutions of Conv-2 and Conv-4, and those of Conv-6.
+    "conv_10": PerRound(dense=0.2, convolution=0.1, output=0.1),
+    "conv_15": PerRound(dense=0.2, convolution=0.15, output=0.1),
 }

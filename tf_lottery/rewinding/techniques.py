@@ -24,12 +24,17 @@ class Technique:
     """One way to retrain; BN statistics always travel with the weights."""
 
     weights: Literal["trained", "rewound", "fresh"]
-    rates: Callable[[Retraining], Rates]  # of each step: n of them, or with fresh weights total + n
+    rates: Callable[[Retraining], Rates]  # of each step: n of them, or as many as `trains` says
     momenta: Callable[[int], Momenta] | None = None  # of each of n steps; None leaves the optimizer's own
     # "kept": optimizer slots and step travel with the weights; "zeroed": as those of a new optimizer.
     slots: Literal["kept", "zeroed"] = "kept"
+    trains: Literal["t", "T", "T + t"] = "t"  # how long
     meaning: str
     adjusts_dropout: bool = False  # by what is left of each layer, `networks.dropout.adjusted_rate`
+
+    def epochs(self, total: int, t: float) -> float:
+        """Return how long a stage trains, of the T epochs of the dense training and the t asked for."""
+        return {"t": t, "T": total, "T + t": total + t}[self.trains]
 
 
 def _last(retraining: Retraining) -> Rates:
@@ -42,6 +47,10 @@ def _tenth_of_first(retraining: Retraining) -> Rates:
 
 def _replayed(retraining: Retraining) -> Rates:
     return retraining.original[retraining.total - retraining.steps :]
+
+
+def _all(retraining: Retraining) -> Rates:
+    return retraining.original
 
 
 def _all_then_last(retraining: Retraining) -> Rates:
@@ -62,6 +71,7 @@ TECHNIQUES: Mapping[str, Technique] = {
     "reinit": Technique(
         weights="fresh",
         rates=_all_then_last,
+        trains="T + t",
         meaning="fresh weights under the mask, T epochs plus t at the last rate",
     ),
     # Of the initial rate, as in Han et al. 2015, section 4, for both LeNets; after two drops the last is a hundredth.
@@ -97,5 +107,17 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="trained",
         rates=restarts.adaptive_linear,
         meaning="trained weights, warm-up, linear to 0 from a rate by what was pruned and t (ALLR; Zimmer et al. 2023)",
+    ),
+    # Of Frankle & Carbin 2019; weight_rewind with t = T is their winning ticket.
+    "random_reinit": Technique(
+        weights="fresh",
+        rates=_replayed,
+        meaning="fresh weights under the mask, learning rate from epoch T - t on: the lottery ticket paper's control",
+    ),
+    "weight_rewind_whole_schedule": Technique(
+        weights="rewound",
+        rates=_all,
+        trains="T",
+        meaning="weights of epoch T - t, the whole schedule again, T epochs, its warm-up too",
     ),
 }

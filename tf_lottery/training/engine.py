@@ -14,7 +14,7 @@ from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.networks.dropout import dropout_layers, rates_by_layer
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import RECIPES, Training
-from tf_lottery.pruning.cloning import copy_weights, masked_layers
+from tf_lottery.pruning.cloning import copy_weights, flat_layers, inner_layer, masked_layers
 from tf_lottery.pruning.collector import Collector
 from tf_lottery.pruning.flops import FlopCounter, Flops
 from tf_lottery.pruning.prunable import prunable
@@ -24,6 +24,7 @@ from tf_lottery.rewinding.retraining import Momenta
 from tf_lottery.rewinding.schedules import Rates
 from tf_lottery.rewinding.state import capture, restore
 from tf_lottery.training import batches, inputs
+from tf_lottery.training.batch_statistics import BatchStatistics
 from tf_lottery.training.compiler import Jit, precision_of_layers, scaled, uses_xla
 from tf_lottery.training.environment import environment
 from tf_lottery.training.feed import Feed
@@ -87,6 +88,7 @@ class Engine:
             longest_epoch=training.longest_epoch,
             pieces_per_epoch=self._calls_per_epoch(),
             augmented=dataset.augmentation == "pad_crop_flip",
+            cut_every=training.evaluate_steps,
         )
         rates, momenta = PutIn(self._feed.steps), PutIn(self._feed.steps)
         self._loop = StepLoop(
@@ -102,6 +104,7 @@ class Engine:
         self._loop.compile(optimizer=optimizer, jit_compile=self.jit)
         self._loop.optimizer.build(self.model.trainable_variables)
         self._flop_counter: FlopCounter | None = None
+        self._batch_statistics: BatchStatistics | None = None
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
         if holds:
             self._loop.held_layers = HeldLayers(self.model)
@@ -207,6 +210,23 @@ class Engine:
 
         return Collector(self.model, find_loss=lambda: mean_cross_entropy, draw=draw, seed=draws.integer("examples"))
 
+    def renew_batch_norm(self, examples: int) -> bool:
+        """Compute batch norm's statistics anew, of the weights as they are now; return whether there are any.
+
+        They become the means, over batches of the training batch size, of each batch's own mean and variance, the
+        network in training mode, on the first `examples` of the training split or all of it, not augmented; what does
+        not fill a batch is left out.
+        """
+        layers = [inner for layer in flat_layers(self.model) if hasattr(inner := inner_layer(layer), "moving_variance")]
+        if not layers:
+            return False
+        if self._batch_statistics is None:
+            self._batch_statistics = BatchStatistics(self.model, layers, self._dataset)
+        size = min(self._training.batch_size, len(self._train.labels))
+        count = max(1, min(examples, len(self._train.labels)) // size)
+        self._batch_statistics.renew(self._train.images[first * size : (first + 1) * size] for first in range(count))
+        return True
+
     def flops(self) -> Flops:
         """Return the FLOPs of the network as it is now."""
         if self._flop_counter is None:
@@ -222,9 +242,16 @@ class Engine:
         """Return which share of the inputs of each layer with a mask is not 0, on "validation" or "test"."""
         return self._loop.nonzero_shares(masked_layers(self.model), split)
 
+    def steps_after_pieces(self, epoch: int) -> list[int]:
+        """Return how many steps of the last `train` are done when `fit` ends each of its batches in this epoch."""
+        return self._feed.piece_ends(epoch)
+
     def evaluate(self, split: str) -> Evaluation:
-        """Evaluate on "validation" or "test"."""
-        loss, accuracy = self._loop.evaluate_split(split)
+        """Evaluate on "train", not augmented, "validation" or "test"."""
+        if split == "train":
+            loss, accuracy = self._loop.evaluate_train(len(self._train.labels))
+        else:
+            loss, accuracy = self._loop.evaluate_split(split)
         return Evaluation(loss=loss, accuracy=accuracy)
 
     def _build(self) -> Any:

@@ -42,6 +42,7 @@ class Feed:
         longest_epoch: int,
         pieces_per_epoch: int,
         augmented: bool,
+        cut_every: int = 0,
     ) -> None:
         """Make the dataset.
 
@@ -52,11 +53,18 @@ class Feed:
             longest_epoch: Most steps that an epoch of any training has.
             pieces_per_epoch: At least; more where the source bounds a piece.
             augmented: Whether rows have a shift and a flip.
+            cut_every: A piece ends after each multiple of so many steps of a training; 0: wherever.
         """
+        self._cut_every = cut_every
         self._source, self._examples, self._batch_size, self._augmented = source, examples, batch_size, augmented
         most = min(-(-longest_epoch // pieces_per_epoch), max(1, (source.largest_piece or 2**31) // batch_size))
         self.pieces_per_epoch = -(-longest_epoch // most)
         self.steps = -(-longest_epoch // self.pieces_per_epoch)  # in one piece, at most
+        if cut_every:
+            parts = -(-cut_every // self.steps)
+            self.steps = min(self.steps, -(-cut_every // parts))
+            cuts = 2 + (longest_epoch - 2) // cut_every  # at most, if the epoch begins one step before a multiple
+            self.pieces_per_epoch = min(parts * cuts, -(-longest_epoch // self.steps) + cuts)
         self._work: tuple[Rates, Momenta, Sequence[int], int, Draws] | None = None
         self._orders: dict[int, str] = {}
         self.dataset = tf.data.Dataset.from_generator(self._pieces, output_signature=self._signature()).prefetch(1)
@@ -82,12 +90,30 @@ class Feed:
         """
         return self._orders.get(epoch, "")
 
+    def piece_ends(self, epoch: int) -> list[int]:
+        """Return the steps of the training at which the pieces of this epoch, from 0, end; the last may have none."""
+        if self._work is None:
+            return []
+        _, _, ends, _, _ = self._work
+        return [int(mark) for mark in self._marks(ends[epoch], ends[epoch + 1])[1:]]
+
+    def _marks(self, begin: int, end: int) -> list[int]:
+        """Return where the pieces of the epoch between these steps begin and end: one more than there are pieces."""
+        if not self._cut_every:
+            return [begin + int(mark) for mark in np.linspace(0, end - begin, self.pieces_per_epoch + 1).round()]
+        first = (begin // self._cut_every + 1) * self._cut_every
+        marks = [begin]
+        for cut in (*range(first, end, self._cut_every), end):
+            parts = -(-(cut - marks[-1]) // self.steps)
+            marks += [int(mark) for mark in np.linspace(marks[-1], cut, parts + 1).round()[1:]]
+        return marks + [end] * (self.pieces_per_epoch + 1 - len(marks))
+
     def _pieces(self) -> Iterator[Piece]:
         if self._work is None:
             return
         rates, momenta, ends, first_epoch, draws = self._work
         for epoch, (begin, end) in enumerate(itertools.pairwise(ends[first_epoch:]), first_epoch):
-            marks = np.linspace(0, end - begin, self.pieces_per_epoch + 1).round().astype(int)
+            marks = [mark - begin for mark in self._marks(begin, end)]
             rows = positions(
                 draws,
                 examples=self._examples,

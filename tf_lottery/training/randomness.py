@@ -22,6 +22,7 @@ class Draws:
     seed: int
     trial: int
     depth: int  # 0: the dense training; k: the k-th pruning of a chain
+    order_seed: int = 0  # another one gives another order of examples and other augmentation, and nothing else
 
     def integer(self, purpose: Purpose) -> int:
         """Return an integer in 0 to 2^31 - 1, to seed something else with."""
@@ -33,4 +34,6 @@ class Draws:
 
     def _key(self, purpose: Purpose, epoch: int) -> int:
         text = f"tf_lottery {self.seed} {self.trial} {self.depth} {purpose} {epoch}"
+        if self.order_seed and purpose in ("order", "augmentation"):
+            text += f" {self.order_seed}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")

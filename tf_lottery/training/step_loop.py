@@ -16,6 +16,8 @@ from tf_lottery.training.held_layers import HeldLayers
 from tf_lottery.training.inputs import HeldOutPiece, Input
 from tf_lottery.training.put_in import PutIn
 
+_LARGEST_BATCH = 1000  # in evaluation
+
 
 class StepLoop(keras.Model):
     """A network with its input: `fit` goes over the pieces of a `Feed`.
@@ -49,6 +51,7 @@ class StepLoop(keras.Model):
         self._dropouts = dropout_layers(network)
         self._train: Any = None
         self._evaluate: Any = None
+        self._evaluate_train: Any = None
         self._count_nonzero: Any = None
 
     def reset_metrics(self) -> None:
@@ -116,6 +119,29 @@ class StepLoop(keras.Model):
         loss, correct, seen = sums.numpy()
         return float(loss / seen), round(float(correct)) / round(float(seen))
 
+    def evaluate_train(self, examples: int) -> tuple[float, float]:
+        """Return loss, without weight decay, and accuracy on the training split, which has so many examples.
+
+        As they are read, not augmented.
+        """
+        if self._evaluate_train is None:
+
+            def add(sums: Any, part: Any, places: Any, counts: Any) -> Any:
+                images, labels = self._source.batch(part, places, 0)
+                return sums + self._measured(images, labels, counts)
+
+            self._evaluate_train = tf.function(add, jit_compile=self.jit_compile)
+        size = min(_LARGEST_BATCH, examples)
+        sums = tf.zeros([3])
+        for first in range(0, examples, size):
+            places = np.arange(first, first + size)
+            counts = tf.constant(places < examples, tf.float32)
+            rows = np.minimum(places, examples - 1).astype(np.int32)
+            part = tuple(map(tf.constant, self._source.part(rows)))
+            sums = self._evaluate_train(sums, part, tf.constant(rows), counts)
+        loss, correct, seen = sums.numpy()
+        return float(loss / seen), round(float(correct)) / round(float(seen))
+
     def nonzero_shares(self, layers: Sequence[Any], split: str) -> list[float]:
         """Return which share of each layer's inputs is not 0, over all examples of "validation" or "test".
 
@@ -157,13 +183,17 @@ class StepLoop(keras.Model):
     def _evaluate_piece(self, sums: Any, piece: HeldOutPiece) -> Any:
         def run(index: Any, sums: Any) -> tuple[Any, Any]:
             images, labels, counts = self._source.held_out_batch(piece, index)
-            logits = self(batches.normalise(images, self._dataset), training=False)
-            right = tf.cast(_right(labels, logits), tf.float32)
-            here = [tf.reduce_sum(_losses(labels, logits) * counts), tf.reduce_sum(right * counts)]
-            return index + 1, sums + tf.stack([*here, tf.reduce_sum(counts)])
+            return index + 1, sums + self._measured(images, labels, counts)
 
         end = piece.first + piece.count
         return tf.while_loop(lambda index, _: index < end, run, (piece.first, sums))[1]
+
+    def _measured(self, images: Any, labels: Any, counts: Any) -> Any:
+        """Return the sums of losses and of right answers, and how many examples count."""
+        logits = self(batches.normalise(images, self._dataset), training=False)
+        right = tf.cast(_right(labels, logits), tf.float32)
+        here = [tf.reduce_sum(_losses(labels, logits) * counts), tf.reduce_sum(right * counts)]
+        return tf.stack([*here, tf.reduce_sum(counts)])
 
     def _batch(self, piece: Piece, step: Any) -> tuple[Any, Any]:
         start = step * self._batch_size

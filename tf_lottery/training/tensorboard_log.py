@@ -23,6 +23,11 @@ _SCALARS = {
     "accuracy": "accuracy/train",
     "validation_accuracy": "accuracy/validation",
 }
+_BY_STEP = {
+    "validation_loss": "loss_by_step/validation",
+    "validation_accuracy": "accuracy_by_step/validation",
+    "test_accuracy": "accuracy_by_step/test",
+}
 _LARGEST_MASK_IMAGE = 1024  # pixels on a side
 
 
@@ -42,6 +47,11 @@ class TensorBoardLog:
     def epoch(self, row: Mapping[str, float]) -> None:
         """Log one epoch's row of metrics at its step."""
         self._file.write([_scalar(tag, row[column]) for column, tag in _SCALARS.items()], step=int(row["step"]))
+
+    def evaluation(self, row: Mapping[str, Any]) -> None:
+        """Log one evaluation between the ends of epochs; what was not measured is None."""
+        told = {tag: row[column] for column, tag in _BY_STEP.items() if row[column] is not None}
+        self._file.write([_scalar(tag, value) for tag, value in told.items()], step=int(row["step"]))
 
     def pruned(self, kernels: Mapping[str, npt.NDArray[Any]], masks: Mapping[str, npt.NDArray[Any]]) -> None:
         """Log densities, weight histograms and mask pictures as they are right after pruning."""
