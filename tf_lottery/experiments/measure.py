@@ -31,6 +31,8 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
     """
     kernels = {name: kernel.numpy() for name, kernel, _ in prunable_kernels(engine.model)}
     expected = _expected(spec, {name: kernel.shape for name, kernel in kernels.items()})
+    if expected is None:  # whole channels, whose number the scores decide
+        expected = asked
     nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kernels.values())
     if asked != expected or nonzero > expected:
         raise WrongDensityError(
@@ -55,7 +57,7 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
     }
 
 
-def _expected(spec: Spec, shapes: Shapes) -> int:
+def _expected(spec: Spec, shapes: Shapes) -> int | None:
     if not isinstance(spec, RetrainSpec):
         return sum(map(math.prod, shapes.values()))
     return HEURISTICS[spec.heuristic].kept(shapes, spec.density)

@@ -169,11 +169,25 @@ def _held(stage: _Stage) -> Iterator[str]:
     if nonzero != stage.result["kept_weights"]:
         yield f"{nonzero} weights are not 0; its result says {stage.result['kept_weights']}"
     shapes = {name: kernel.shape for name, kernel in stage.kernels.items()}
-    asked = sum(map(math.prod, shapes.values()))
+    asked: int | None = sum(map(math.prod, shapes.values()))
     if not stage.is_dense:
         asked = HEURISTICS[stage.spec["heuristic"]].kept(shapes, stage.spec["density"])
-    if kept != asked:
+    if asked is None:
+        yield from _whole_channels(stage)
+    elif kept != asked:
         yield f"masks keep {kept} weights; its density asks for {asked}"
+
+
+def _whole_channels(stage: _Stage) -> Iterator[str]:
+    """A mask keeps all that stands at indices of both axes of which it keeps anything: no weight alone is gone."""
+    for name, mask in stage.masks.items():
+        kept = mask != 0
+        product = np.ones(kept.shape, np.bool_)
+        for axis in range(kept.ndim):
+            others = tuple(each for each in range(kept.ndim) if each != axis)
+            product &= kept.any(axis=others, keepdims=True)
+        if alone := int(np.count_nonzero(product & ~kept)):
+            yield f"{alone} weights of {name} are pruned alone, not with their channels"
 
 
 def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:

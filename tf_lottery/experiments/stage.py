@@ -152,7 +152,7 @@ class StageRunner:
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
         report = prune_by(
-            HEURISTICS[spec.heuristic].choose,
+            HEURISTICS[spec.heuristic],
             engine.model,
             spec.density,
             seed=draws.integer("pruning"),

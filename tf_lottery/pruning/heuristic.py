@@ -31,8 +31,10 @@ class Heuristic(Protocol):
             ValueError: It has none near, or is not made for such a network.
         """
 
-    def kept(self, shapes: Shapes, density: float) -> int:
+    def kept(self, shapes: Shapes, density: float) -> int | None:
         """Return how many weights of all these kernels it keeps at this density, of the whole network.
+
+        None where the network's graph or the scores decide it.
 
         Raises:
             ValueError: It has no such density.

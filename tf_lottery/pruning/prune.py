@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
 import numpy as np
 
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
-from tf_lottery.pruning.channels import by_group
-from tf_lottery.pruning.channels.groups import groups
+from tf_lottery.pruning.by_group import ByGroup, ScoredGroup
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.collector import Collector, Loss
 from tf_lottery.pruning.criterion import CannotCollectError, Collect
 from tf_lottery.pruning.examples import drawn_from
+from tf_lottery.pruning.heuristic import Heuristic
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.removed import removed
 from tf_lottery.pruning.slots import slots_of
-
-Choose = Callable[..., dict[str, Mask]]  # with the arguments of `Heuristic.choose`
-
-_OF_GROUPS = "group_magnitude"  # it needs the model itself, not only its kernels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +40,8 @@ class PruneReport:
     kernels: tuple[KernelReport, ...]
     pruned_share: float  # p: of the weights that were left before, those that this pruning removed
     removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
+    # Of whole channels: what their scores were, by the layers that make them together.
+    groups: tuple[ScoredGroup, ...] = field(default=(), repr=False)
 
     @property
     def kept(self) -> int:
@@ -135,7 +134,8 @@ def prune(
     seed: int = 0,
     data: Any = None,
     loss: Any = None,
-    round_to: int = 8,
+    density_of: DensityOf = "weights",
+    round_to: int | None = None,
 ) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
@@ -149,19 +149,21 @@ def prune(
     Args:
         model: Of `prunable`, trained.
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
-            whole filters the nearest that there is, up to 0.0025 away.
+            whole filters and channels the nearest that there is.
         heuristic: Which go: a row of `python -m tf_lottery --list`, such as global_magnitude, layer_magnitude, lamp,
             taylor, fisher or random; structured_a and structured_b remove whole filters of this package's ResNet-56
-            and ResNet-110 and have five densities each; group_magnitude removes whole channels of any model, the same
-            share of each group that goes together, so that `shrink` makes it smaller.
+            and ResNet-110 and have five densities each; group_magnitude, slimming, map_taylor and others remove whole
+            channels of any model, in all layers that they go together in, so that `shrink` makes it smaller.
         seed: For random, and for the examples that are drawn.
         data: What heuristics look at that score by the loss, as `--list` says of them: (inputs, labels), arrays or
             structures of them; or a tf.data.Dataset of batches of such pairs, of which the first are taken. Where there
             are fewer than it says, all are taken. The model's weights and states are the same afterwards.
         loss: What these differentiate: a Keras loss, its name or a function of (labels, outputs). By default the loss
             that the model is compiled with, without what layers add to it.
-        round_to: For group_magnitude: channels that stay are a multiple of this, or all. TensorFlow is slow on odd
-            numbers of channels.
+        density_of: For whole channels, of what `density` is the kept share: all prunable weights, the channels that may
+            go at all, or the FLOPs that the prunable weights cost.
+        round_to: For whole channels: those that stay of a group are a multiple of this, or all; None for what the
+            heuristic's row says, mostly 8, for TensorFlow is slow on odd numbers of channels.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`. And
@@ -174,24 +176,23 @@ def prune(
             masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
-    round_to = integer("round_to", round_to, least=1)
-    known = {**HEURISTICS, _OF_GROUPS: None}
     if not isinstance(heuristic, str):
-        raise TypeError(f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(known)}.")
+        raise TypeError(
+            f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(HEURISTICS)}."
+        )
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
-    row = lookup("heuristic", known, heuristic)
+    row = _of_channels(lookup("heuristic", HEURISTICS, heuristic), heuristic, density_of, round_to)
     draw = None if data is None else drawn_from(data, seed)
     collect = Collector(model, find_loss=lambda: _loss(model, loss), draw=draw, seed=seed)
-    choose: Choose = _of_groups(model, round_to) if row is None else row.choose
     try:
-        return prune_by(choose, model, density, seed=seed, collect=collect)
+        return prune_by(row, model, density, seed=seed, collect=collect)
     except CannotCollectError as error:
         raise ValueError(f"heuristic {heuristic!r}: {error}") from None
 
 
-def prune_by(choose: Choose, model: Any, density: float, *, seed: int, collect: Collect | None = None) -> PruneReport:
-    """Prune as `prune` does, by the `choose` of a heuristic's row.
+def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: Collect) -> PruneReport:
+    """Prune as `prune` does, by a heuristic's row.
 
     Raises:
         ValueError: As that does.
@@ -199,7 +200,12 @@ def prune_by(choose: Choose, model: Any, density: float, *, seed: int, collect: 
     kernels = prunable_kernels(model)
     before = masks(model)
     values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
-    new = choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
+    scored: list[ScoredGroup] = []
+    if isinstance(row, ByGroup):
+        scored = row.scored(kernels=values, masks=before, seed=seed, collect=collect)
+        new = row.cut(scored, masks=before, density=density, collect=collect)
+    else:
+        new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
     own = {weight.ref() for _, weight, _ in kernels}
     others = [variable.numpy() for variable in model.trainable_variables if variable.ref() not in own]
     gone = removed(kernels=values, others=others, before=before, after=new)
@@ -208,17 +214,30 @@ def prune_by(choose: Choose, model: Any, density: float, *, seed: int, collect: 
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
         pruned_share=gone.share,
         removed_norm=gone.norm,
+        groups=tuple(scored),
     )
 
 
-def _of_groups(model: Any, round_to: int) -> Choose:
-    """Return what chooses among the channels of this model that go together."""
-    found = groups(model, {name: kernel for name, kernel, _ in prunable_kernels(model)})
+def _of_channels(row: Heuristic, name: str, density_of: DensityOf, round_to: int | None) -> Heuristic:
+    """Return the row with what is said of whole channels.
 
-    def choose(*, kernels: Any, masks: Any, density: float, **_: Any) -> dict[str, Mask]:
-        return by_group.choose(found, kernels=kernels, masks=masks, density=density, round_to=round_to)
-
-    return choose
+    Raises:
+        TypeError: round_to is no integer.
+        ValueError: Another value, or one that is no default for a heuristic of weights.
+    """
+    known = get_args(DensityOf)
+    if density_of not in known:
+        raise ValueError(f"density_of is {density_of!r}; expected one of {', '.join(known)}.")
+    if round_to is not None:
+        round_to = integer("round_to", round_to, least=1)
+    if isinstance(row, ByGroup):
+        return replace(row, density_of=density_of, round_to=round_to or row.round_to)
+    if density_of != "weights":
+        by_channel = ", ".join(name for name, each in HEURISTICS.items() if isinstance(each, ByGroup))
+        raise ValueError(
+            f"density_of is {density_of!r} with {name}, which prunes weights; expected for it {by_channel}."
+        )
+    return row
 
 
 def _loss(model: Any, given: Any) -> Loss | None:
