@@ -5,8 +5,10 @@ import pytest
 
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras
+from tf_lottery.networks import registry as networks
 from tf_lottery.pruning.by_group import ByGroup
 from tf_lottery.pruning.channel_criteria import CHANNEL_CRITERIA
+from tf_lottery.pruning.channels.cuts import alive
 from tf_lottery.pruning.collector import Collector
 from tf_lottery.pruning.criterion import Examples
 from tf_lottery.pruning.heuristics import HEURISTICS
@@ -230,3 +232,65 @@ def test_of_a_sum_each_layers_map_counts_before_it_is_added():
     assert (maps[next(iter(groups["nested"].maps))] >= 0).all()
     total = scored(model, criterion="map_mean", examples=IN_THREES)["stem+outer"]
     np.testing.assert_allclose(total, sum(maps[layer][:, 0] for layer in stream.maps))
+
+
+@pytest.fixture(scope="module")
+def one_for_all():
+    keras.utils.set_random_seed(7)
+    made = tl.prunable(networks.find("resnet8_x0.25").build(shape=(8, 8, 2), classes=3, l2=0.0))
+    generator = np.random.default_rng(5)
+    for layer in made.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([generator.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
+    return made, made.get_weights()
+
+
+@pytest.fixture
+def residual(one_for_all):
+    """A network of the suite: groups across sums, batch norm everywhere."""
+    made, weights = one_for_all
+    tl.set_masks(made, {name: np.ones_like(mask) for name, mask in tl.masks(made).items()})
+    made.set_weights(weights)
+    return made
+
+
+@pytest.mark.parametrize("name", [name for name, row in HEURISTICS.items() if isinstance(row, ByGroup)])
+def test_every_heuristic_of_channels_prunes_a_network_of_the_suite_twice(residual, name):
+    data = (GENERATOR.normal(size=(12, 8, 8, 2)).astype(np.float32), Y)
+    before = None
+    for density in (0.6, 0.3):
+        report = tl.prune(residual, density, heuristic=name, data=data, loss=LOSS, round_to=2)
+        assert abs(report.density - density) < 0.1
+        assert sum(each.group.size for each in report.groups) == 4 + (4 + 4) + (8 + 8) + (
+            16 + 16
+        )  # the stem; in each stage the inner, the stream
+        masks = tl.masks(residual)
+        assert all((masks[key] <= before[key]).all() for key in masks) if before else True
+        before = masks
+    for group in report.groups:
+        living = alive(group.group, masks)
+        assert living.sum() % 2 == 0
+        assert (np.isfinite(group.scores) >= living).all()
+        for kernel, axes in group.group.places.items():  # gone everywhere or nowhere
+            for axis, places in axes.items():
+                there = masks[kernel].any(axis=tuple(each for each in range(masks[kernel].ndim) if each != axis))
+                assert (there[places >= 0] == living[places[places >= 0]]).all()
+
+
+def test_density_may_be_of_channels_or_flops(residual):
+    dense = tl.flops(residual).dense
+    report = tl.prune(residual, 0.5, heuristic="group_magnitude", density_of="flops", round_to=1)
+    assert abs(tl.flops(residual).effective / dense - 0.5) < 0.05
+    assert report.density < 0.5
+    tl.set_masks(residual, {name: np.ones_like(mask) for name, mask in tl.masks(residual).items()})
+    report = tl.prune(residual, 0.5, heuristic="map_weight", density_of="channels")
+    masks = tl.masks(residual)
+    kept = sum(int(alive(each.group, masks).sum()) for each in report.groups)
+    total = sum(each.group.size for each in report.groups)
+    assert kept == total / 2
+    with pytest.raises(ValueError, match="density_of is 'layers'; expected one of weights, channels, flops"):
+        tl.prune(residual, 0.5, heuristic="group_magnitude", density_of="layers")
+    with pytest.raises(
+        ValueError, match="density_of is 'flops' with lamp, which prunes weights; expected for it group_"
+    ):
+        tl.prune(residual, 0.5, heuristic="lamp", density_of="flops")

@@ -45,6 +45,7 @@ class Collector:
         self._kernels = prunable_kernels(model)
         self._flow: SynapticFlow | None = None  # a copy of the model, for all rounds
         self._groups: list[Group] | None = None
+        self._uses: dict[str, int] | None = None
 
     def __call__(self, quantity: Quantity, examples: Examples | None, masks: Mapping[str, Mask]) -> dict[str, Kernel]:
         """Return the quantity of each kernel, [*kernel], the mean over batches.
@@ -97,11 +98,13 @@ class Collector:
         Raises:
             CannotCollectError: Sizes that FLOPs depend on are not known.
         """
-        try:
-            found = FlopCounter(self._model).count().uses
-        except ValueError as error:
-            raise CannotCollectError(str(error)) from error
-        return {name: found.get(id(kernel), 0) for name, kernel, _ in self._kernels}
+        if self._uses is None:
+            try:
+                found = FlopCounter(self._model).count().uses
+            except ValueError as error:
+                raise CannotCollectError(str(error)) from error
+            self._uses = {name: found.get(id(kernel), 0) for name, kernel, _ in self._kernels}
+        return self._uses
 
     def maps(self, quantity: MapQuantity, examples: Examples | None, masks: Mapping[str, Mask]) -> dict[int, Values]:
         """Return the quantity of each map, [channels, numbers], the mean over batches, by its layer's id.
@@ -195,14 +198,20 @@ class Collector:
         self._go_over(self._compiled(find, sums), batches)
 
     def _compiled(self, find: Find, sums: list[Any]) -> Any:
-        """Return the compiled function that adds what is found of one batch to sums."""
+        """Return the function that adds what is found of one batch to sums: compiled once, for all are of one size."""
+        compiled: list[Any] = []
 
         @tf.function(autograph=False)
         def step(inputs: Any, labels: Any, number: Any) -> None:
             for one, value in zip(sums, find(inputs, labels, number), strict=True):
                 one.assign_add(value)
 
-        return step
+        def add(*batch: Any) -> None:
+            if not compiled:
+                compiled.append(step.get_concrete_function(*batch))
+            compiled[0](*batch)
+
+        return add
 
     def _go_over(self, step: Any, batches: _Batches) -> None:
         """Call a function for each batch; the model's states are the same afterwards."""
