@@ -46,7 +46,7 @@ def test_every_flag_in_the_documents_is_one(tools, documents):
     defined = re.findall(
         r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "tf_lottery/command/flags.py").read_text(), re.MULTILINE
     )
-    figures = (tools.root / "paper_figures/make.py").read_text()
+    figures = "".join((tools.root / f"paper_figures/{name}.py").read_text() for name in ("make", "han"))
     benchmarks = (tools.root / "benchmarks/__main__.py").read_text()
     others = re.findall(r"add_argument\(\s*\"--(\w+)\"", figures + benchmarks)
     known = {*defined, *others, "help", "flagfile"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import get_args
 
 from tf_lottery.pruning.by_filter import STRUCTURED_A, STRUCTURED_B, ByFilter
 from tf_lottery.pruning.by_group import ByGroup
 from tf_lottery.pruning.by_weight import ByWeight
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.criterion import Examples
 from tf_lottery.pruning.heuristic import Heuristic
 
@@ -38,6 +41,17 @@ HEURISTICS: Mapping[str, Heuristic] = {
         criterion="magnitude",
         scope="layer",
         does="the smallest weights of each layer go, each to the density",
+    ),
+    "global_quality": ByWeight(
+        criterion="magnitude_over_std",
+        scope="global",
+        does="weights below one multiple of their layer's standard deviation go (Han et al. 2015)",
+    ),
+    "sensitivity": ByWeight(
+        criterion="magnitude_over_std",
+        scope="global",
+        scan=tuple(step / 5 for step in range(1, 21)),
+        does="as global_quality, each layer's multiple by a scan of it on validation data (Han et al. 2015)",
     ),
     "random": ByWeight(criterion="random", scope="global", does="weights go at random, over the whole network"),
     "structured_a": ByFilter(rates=STRUCTURED_A, meaning="the smallest filters of each layer go, few (ResNet-56, 110)"),
@@ -138,3 +152,35 @@ HEURISTICS: Mapping[str, Heuristic] = {
     ),
     "map_oracle_signed": _of_maps("loss_change", "the channels go without which the loss is lowest", examples=_AT_ONCE),
 }
+
+
+def find(
+    name: str, layer_densities: Iterable[tuple[str, float]] = (), *, density_of: DensityOf = "weights"
+) -> Heuristic:
+    """Return the row of this name, with what else this pruning is told.
+
+    Args:
+        name: Of a row.
+        layer_densities: (kernel, density), for a heuristic that prunes each layer on its own; () for one density.
+        density_of: For a heuristic of channels: of what a density is the kept share.
+
+    Raises:
+        ValueError: Densities by layer for a heuristic that does not prune by layer; or a share of anything but weights
+            for one that prunes weights.
+    """
+    row, densities = HEURISTICS[name], tuple((kernel, density) for kernel, density in layer_densities)
+    if density_of not in (known := get_args(DensityOf)):
+        raise ValueError(f"density_of is {density_of!r}; expected one of {', '.join(known)}.")
+    if isinstance(row, ByGroup):
+        row = replace(row, density_of=density_of)
+    elif density_of != "weights":
+        by_channel = [name for name, row in HEURISTICS.items() if isinstance(row, ByGroup)]
+        raise ValueError(
+            f"density_of is {density_of!r} with {name}, which prunes weights; expected for it {', '.join(by_channel)}."
+        )
+    if not densities:
+        return row
+    if not isinstance(row, ByWeight) or row.scope != "layer":
+        by_layer = [name for name, row in HEURISTICS.items() if isinstance(row, ByWeight) and row.scope == "layer"]
+        raise ValueError(f"{name} does not prune by layer; expected, for densities by layer, {', '.join(by_layer)}.")
+    return replace(row, layer_densities=densities)

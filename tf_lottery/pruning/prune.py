@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +12,19 @@ from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
 from tf_lottery.pruning.by_group import ByGroup, ScoredGroup
+from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.collector import Collector, Loss
 from tf_lottery.pruning.criterion import CannotCollectError, Collect
+from tf_lottery.pruning.dead_units import without_dead_units
 from tf_lottery.pruning.examples import drawn_from
 from tf_lottery.pruning.heuristic import Heuristic
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.heuristics import HEURISTICS, find
+from tf_lottery.pruning.layer_densities import of_kernels
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.removed import removed
+from tf_lottery.pruning.sensitivity import Sensitivity, choose, scan
 from tf_lottery.pruning.slots import slots_of
 
 
@@ -40,6 +44,7 @@ class PruneReport:
     kernels: tuple[KernelReport, ...]
     pruned_share: float  # p: of the weights that were left before, those that this pruning removed
     removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
+    sensitivity: tuple[Sensitivity, ...] = ()  # of each layer alone, where the heuristic scans it
     # Of whole channels: what their scores were, by the layers that make them together.
     groups: tuple[ScoredGroup, ...] = field(default=(), repr=False)
 
@@ -136,6 +141,9 @@ def prune(
     loss: Any = None,
     density_of: DensityOf = "weights",
     round_to: int | None = None,
+    layer_densities: Mapping[str, float] | None = None,
+    accuracy: Callable[[], float] | None = None,
+    remove_dead_units: bool = False,
 ) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
@@ -151,9 +159,10 @@ def prune(
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
             whole filters and channels the nearest that there is.
         heuristic: Which go: a row of `python -m tf_lottery --list`, such as global_magnitude, layer_magnitude, lamp,
-            taylor, fisher or random; structured_a and structured_b remove whole filters of this package's ResNet-56
-            and ResNet-110 and have five densities each; group_magnitude, slimming, map_taylor and others remove whole
-            channels of any model, in all layers that they go together in, so that `shrink` makes it smaller.
+            taylor, fisher, sensitivity or random; structured_a and structured_b remove whole filters of this package's
+            ResNet-56 and ResNet-110 and have five densities each; group_magnitude, slimming, map_taylor and others
+            remove whole channels of any model, in all layers that they go together in, so that `shrink` makes it
+            smaller.
         seed: For random, and for the examples that are drawn.
         data: What heuristics look at that score by the loss, as `--list` says of them: (inputs, labels), arrays or
             structures of them; or a tf.data.Dataset of batches of such pairs, of which the first are taken. Where there
@@ -164,6 +173,13 @@ def prune(
             go at all, or the FLOPs that the prunable weights cost.
         round_to: For whole channels: those that stay of a group are a multiple of this, or all; None for what the
             heuristic's row says, mostly 8, for TensorFlow is slow on odd numbers of channels.
+        layer_densities: For heuristics that prune by layer, such as layer_magnitude: the densities of some layers, by
+            name; the others have `density`.
+        accuracy: For sensitivity: evaluates the model as it is now on validation data, 0 to 1. It is called for each
+            layer and quality parameter while that layer alone is pruned; weights are put back after it.
+        remove_dead_units: Also prune the connections of hidden units that have no inputs or no outputs left, for
+            networks of which each layer reads the one before it and nothing else. Fewer weights may stay then than the
+            density says, and where fewer are left already, no more go by it.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`. And
@@ -171,9 +187,9 @@ def prune(
 
     Raises:
         TypeError: An argument of another kind.
-        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
-            among the weights or gradients; a heuristic that looks at data without data or loss; or a model without
-            masks.
+        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic or
+            layer; NaN among the weights or gradients; a heuristic that looks at data without data or loss; or a model
+            without masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
     if not isinstance(heuristic, str):
@@ -182,31 +198,67 @@ def prune(
         )
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
-    row = _of_channels(lookup("heuristic", HEURISTICS, heuristic), heuristic, density_of, round_to)
+    lookup("heuristic", HEURISTICS, heuristic)
+    by_layer = () if layer_densities is None else of_kernels(layer_densities, list(masks(model))).items()
+    row = find(heuristic, by_layer, density_of=density_of)
+    if round_to is not None and (multiple := integer("round_to", round_to, least=1)) and isinstance(row, ByGroup):
+        row = replace(row, round_to=multiple)
     draw = None if data is None else drawn_from(data, seed)
     collect = Collector(model, find_loss=lambda: _loss(model, loss), draw=draw, seed=seed)
     try:
-        return prune_by(row, model, density, seed=seed, collect=collect)
+        return prune_by(
+            row,
+            model,
+            density,
+            seed=seed,
+            collect=collect,
+            accuracy=accuracy,
+            remove_dead_units=remove_dead_units,
+        )
     except CannotCollectError as error:
         raise ValueError(f"heuristic {heuristic!r}: {error}") from None
 
 
-def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: Collect) -> PruneReport:
+def prune_by(
+    row: Heuristic,
+    model: Any,
+    density: float,
+    *,
+    seed: int,
+    collect: Collect,
+    accuracy: Callable[[], float] | None = None,
+    remove_dead_units: bool = False,
+) -> PruneReport:
     """Prune as `prune` does, by a heuristic's row.
 
     Raises:
-        ValueError: As that does.
+        TypeError: A row that scans layers, without `accuracy`.
+        ValueError: As the row's `choose` does.
     """
-    kernels = prunable_kernels(model)
     before = masks(model)
-    values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
+    weights = _weights(model)
+    values = dict(zip(weights, keras.backend.batch_get_value(list(weights.values())), strict=True))
+    scanned: list[Sensitivity] = []
+    if isinstance(row, ByWeight) and row.scan:
+        if not callable(accuracy):
+            raise TypeError(
+                f"accuracy is {accuracy!r}; expected for a scan of layers a function that evaluates the model on "
+                "validation data, such as lambda: model.evaluate(x, y, verbose=0)[1]."
+            )
+        scanned = scan(values, before, _under_masks(weights, values, accuracy), row.scan)
+        keep = row.kept({name: value.shape for name, value in values.items()}, density)
+        row = replace(row, qualities=tuple(choose(scanned, values, before, keep).items()))
+    if isinstance(row, ByWeight) and remove_dead_units:
+        row = replace(row, at_most=True)
     scored: list[ScoredGroup] = []
     if isinstance(row, ByGroup):
         scored = row.scored(kernels=values, masks=before, seed=seed, collect=collect)
         new = row.cut(scored, masks=before, density=density, collect=collect)
     else:
         new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
-    own = {weight.ref() for _, weight, _ in kernels}
+    if remove_dead_units:
+        new = without_dead_units(new)
+    own = {weight.ref() for weight in weights.values()}
     others = [variable.numpy() for variable in model.trainable_variables if variable.ref() not in own]
     gone = removed(kernels=values, others=others, before=before, after=new)
     set_masks(model, new)
@@ -214,30 +266,32 @@ def prune_by(row: Heuristic, model: Any, density: float, *, seed: int, collect: 
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
         pruned_share=gone.share,
         removed_norm=gone.norm,
+        sensitivity=tuple(scanned),
         groups=tuple(scored),
     )
 
 
-def _of_channels(row: Heuristic, name: str, density_of: DensityOf, round_to: int | None) -> Heuristic:
-    """Return the row with what is said of whole channels.
+def _weights(model: Any) -> dict[str, Any]:
+    """Return the variable of each kernel with a mask, by its name."""
+    return {name: weight for name, weight, _ in prunable_kernels(model)}
 
-    Raises:
-        TypeError: round_to is no integer.
-        ValueError: Another value, or one that is no default for a heuristic of weights.
-    """
-    known = get_args(DensityOf)
-    if density_of not in known:
-        raise ValueError(f"density_of is {density_of!r}; expected one of {', '.join(known)}.")
-    if round_to is not None:
-        round_to = integer("round_to", round_to, least=1)
-    if isinstance(row, ByGroup):
-        return replace(row, density_of=density_of, round_to=round_to or row.round_to)
-    if density_of != "weights":
-        by_channel = ", ".join(name for name, each in HEURISTICS.items() if isinstance(each, ByGroup))
-        raise ValueError(
-            f"density_of is {density_of!r} with {name}, which prunes weights; expected for it {by_channel}."
-        )
-    return row
+
+def _under_masks(
+    weights: Mapping[str, Any], values: Mapping[str, Any], accuracy: Callable[[], float]
+) -> Callable[[Mapping[str, Mask]], float]:
+    """Return what evaluates the model with other kernels, its own times masks, and puts its own back."""
+
+    def evaluate(masks: Mapping[str, Mask]) -> float:
+        changed = [name for name in weights if not masks[name].all()]
+        try:
+            for name in changed:
+                weights[name].assign(values[name] * masks[name])
+            return number("accuracy()", accuracy())
+        finally:
+            for name in changed:
+                weights[name].assign(values[name])
+
+    return evaluate
 
 
 def _loss(model: Any, given: Any) -> Loss | None:
