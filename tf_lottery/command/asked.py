@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from tf_lottery.command.flags import FLAGS
 from tf_lottery.command.numbers import Number
@@ -19,6 +19,7 @@ from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
 from tf_lottery.pruning import heuristics
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.layer_densities import of_kernels, of_network
 from tf_lottery.rewinding.retraining import Retraining
@@ -63,6 +64,7 @@ def grids() -> list[Grid]:
     _known("strategy", TECHNIQUES)
     _known("heuristic", HEURISTICS)
     _known("precision", dict.fromkeys(PRECISIONS))
+    _check_channels()
     if FLAGS.recipe:
         _known("recipe", RECIPES)
     if FLAGS.lr_schedule is not None:
@@ -86,6 +88,8 @@ def grids() -> list[Grid]:
             f"--recipe={FLAGS.recipe} with --network={FLAGS.network}: expected, for a recipe with dropout, a network "
             f"that takes it: {takers}."
         )
+    if FLAGS.final_epochs > training.epochs:
+        raise UsageError(f"--final_epochs={FLAGS.final_epochs:g}: expected at most T = {training.epochs}.")
     layer_levels = _layer_levels()
     if FLAGS.remove_dead_units and not _network().is_chain:
         chains = _listed(name for name, row in networks.NETWORKS.items() if row.is_chain)
@@ -110,6 +114,9 @@ def grids() -> list[Grid]:
             seed=FLAGS.seed,
             layer_levels=layer_levels,
             remove_dead_units=FLAGS.remove_dead_units,
+            density_of=FLAGS.density_of,
+            kept_per_level=FLAGS.kept_per_level,
+            final_epochs=FLAGS.final_epochs,
         )
         for densities, names in by_densities.items()
     ]
@@ -159,6 +166,22 @@ def _check_technique(name: str, training: Training) -> None:
         technique.rates(Retraining.of(training, training.epochs, pruned_share=0.5, removed_norm=0.5))
     except ValueError as error:
         raise UsageError(f"--strategy={name}: {error}") from None
+
+
+def _check_channels() -> None:
+    """Refuse shares of what the heuristics do not prune, and what only a chain of levels has."""
+    _known("density_of", dict.fromkeys(get_args(DensityOf)))
+    for name in FLAGS.heuristic:
+        try:
+            heuristics.find(name, density_of=FLAGS.density_of)
+        except ValueError as error:
+            raise UsageError(f"--density_of={FLAGS.density_of}: {error}") from None
+    if FLAGS.schedule == "iterative" and not FLAGS.layer_density:
+        return
+    for flag in ("kept_per_level", "final_epochs"):
+        if FLAGS[flag].value != FLAGS[flag].default:
+            with_what = "--layer_density" if FLAGS.layer_density else f"--schedule={FLAGS.schedule}"
+            raise UsageError(f"--{flag} with {with_what}: expected --schedule=iterative and --density.")
 
 
 def _known(flag: str, table: Mapping[str, Any]) -> None:

@@ -69,4 +69,4 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
 def _expected(spec: Spec, shapes: Shapes) -> int | None:
     if not isinstance(spec, RetrainSpec):
         return sum(map(math.prod, shapes.values()))
-    return heuristics.find(spec.heuristic, spec.layer_densities).kept(shapes, spec.density)
+    return heuristics.find(spec.heuristic, spec.layer_densities, density_of=spec.density_of).kept(shapes, spec.density)

@@ -217,7 +217,11 @@ def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
 def _heuristic(stage: _Stage) -> Heuristic:
     by_layer = stage.spec.get("layer_densities", ())
     names = unnumbered(name for name, _ in by_layer)
-    return heuristics.find(stage.spec["heuristic"], zip(names, (density for _, density in by_layer), strict=True))
+    return heuristics.find(
+        stage.spec["heuristic"],
+        zip(names, (density for _, density in by_layer), strict=True),
+        density_of=stage.spec.get("density_of", "weights"),
+    )
 
 
 def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[str]) -> Iterator[str]:

@@ -46,6 +46,7 @@ def _pruning(spec: RetrainSpec) -> str:
         "by_layer": bool(spec.layer_densities),
         "live_units": spec.remove_dead_units,
         f"{spec.trained}_layers": spec.trained != "all",
+        f"of_{spec.density_of}": spec.density_of != "weights",
     }
     return "+".join([spec.heuristic, *(word for word, is_so in more.items() if is_so)])
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tf_lottery.networks.recipes import Training
 from tf_lottery.plain import later, plain
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
@@ -75,6 +76,7 @@ class RetrainSpec:
     # Which layers move; what the others have, slots too, stays as it is.
     trained: Literal["all", "dense", "convolutional"] = later("all")
     remove_dead_units: bool = later(False)  # also the connections of units without inputs or outputs go
+    density_of: DensityOf = later("weights")  # of what the density is the share, where whole channels go
 
     def __post_init__(self) -> None:
         total = self.dense.training.epochs

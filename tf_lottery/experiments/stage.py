@@ -17,6 +17,7 @@ from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
+from tf_lottery.experiments.channel_rows import CHANNELS, channel_rows
 from tf_lottery.experiments.environments import check_data, differences
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
@@ -169,7 +170,7 @@ class StageRunner:
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
         report = prune_by(
-            find(spec.heuristic, spec.layer_densities),
+            find(spec.heuristic, spec.layer_densities, density_of=spec.density_of),
             engine.model,
             spec.density,
             seed=draws.integer("pruning"),
@@ -180,6 +181,8 @@ class StageRunner:
         if report.sensitivity:
             rows = [plain(row) for row in report.sensitivity]
             write_text(folder / "sensitivity.csv", to_csv(rows, list(rows[0])))
+        if report.groups:
+            write_text(folder / "channels.csv", to_csv(channel_rows(report.groups, masks(engine.model)), CHANNELS))
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)

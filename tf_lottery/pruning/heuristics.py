@@ -145,7 +145,11 @@ HEURISTICS: Mapping[str, Heuristic] = {
     "apoz": _of_maps("map_nonzero", "the feature maps of the most zeros go (APoZ)"),
     "map_taylor": _of_maps("map_taylor", "the feature maps of the smallest first-order change of the loss go"),
     "map_taylor_flops": _of_maps(
-        "map_taylor", "the same, 0.001 off for each million FLOPs of a map", flops_weight=1e-3
+        "map_taylor", "as map_taylor, 0.001 off for each million FLOPs of a map (the paper's)", flops_weight=1e-3
+    ),
+    # VGG-16's largest maps cost 58 million FLOPs, LeNet-5's 0.07: so the term weighs about as much as in the paper.
+    "map_taylor_flops_small": _of_maps(
+        "map_taylor", "as map_taylor, 3 off for each million FLOPs of a map: for small networks", flops_weight=3.0
     ),
     "map_oracle": _of_maps(
         "absolute_loss_change", "the channels go without which the loss changes least", examples=_AT_ONCE
