@@ -96,7 +96,7 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--densty=0.5"], "Unknown command line flag 'densty'. Did you mean: density? See --help."),
+        (["--densty=0.5"], "Unknown command line flag 'densty'. Did you mean: density, density_of? See --help."),
         (["--notrials"], "Did you mean: trials?"),
         (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
         (["--trials"], "--trials=--dry_run: expected 1 or more"),
@@ -111,6 +111,21 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
             "expected a network each of whose layers reads the one before it",
         ),
         (["--recipe=lenet_mnist_dropout", "--network=resnet20"], "a network that takes it: lenet_300_100, lenet_5."),
+        (["--density_of=layers"], "--density_of=layers: unknown density_of 'layers'. Known: channels, flops, weights"),
+        (
+            ["--density_of=flops"],
+            "--density_of=flops: density_of is 'flops' with global_magnitude, which prunes weights",
+        ),
+        (["--kept_per_level=1"], "--kept_per_level=1: expected a number from 0.01 to 0.999, the share that stays"),
+        (["--final_epochs=31"], "--final_epochs=31: expected at most T = 30"),
+        (
+            ["--final_epochs=1", "--schedule=one_shot"],
+            "--final_epochs with --schedule=one_shot: expected --schedule=iterative",
+        ),
+        (
+            [*BY_LAYER, "--kept_per_level=0.5", "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5"],
+            "--kept_per_level with --layer_density: expected --schedule=iterative and --density",
+        ),
         (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
         (
             ["--layer_density=logits:0.5", "--density=0.5"],
@@ -208,6 +223,7 @@ def test_every_value_within_the_bounds_is_taken(capsys, flags):
         ["--schedule=one_shot", "--strategy=lr_rewind,reinit", "--density=0.5,0.2,0.2", "--retrain_epochs=1,2"],
         ["--heuristic=random,layer_magnitude", "--density=0.3,0.5", "--trials=7"],
         [*BY_LAYER, "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5", "--remove_dead_units"],
+        ["--heuristic=map_taylor,apoz", "--density_of=channels", "--kept_per_level=0.9", "--final_epochs=2"],
         [
             *BY_LAYER,
             "--by_turns",
