@@ -45,8 +45,8 @@ class MapBatch:
             products.append([])
             for one in found[maker]:
                 # The mean of a batch has the gradient of each example over their number.
-                examples = tf.cast(tf.shape(one)[0], tf.float32) / self.scale
-                products[-1].append(flat(one, axis) * flat(gradients[id(one)], axis) * examples)
+                examples = tf.cast(tf.shape(one)[0], tf.float64) / self.scale
+                products[-1].append(_wide(flat(one, axis)) * _wide(flat(gradients[id(one)], axis)) * examples)
         return products
 
 
@@ -58,7 +58,7 @@ def _taylor(batch: MapBatch) -> list[Any]:
     """Return mean over examples of |mean over positions of z dL/dz|; all calls of a layer are one map."""
     found = []
     for products in batch.maps_times_gradients():
-        means = tf.add_n([tf.reduce_mean(_wide(product), axis=1) for product in products])
+        means = tf.add_n([tf.reduce_mean(product, axis=1) for product in products])
         found.append(tf.reduce_mean(tf.abs(means), axis=0)[:, None])
     return found
 
