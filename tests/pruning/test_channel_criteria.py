@@ -238,7 +238,8 @@ def test_of_a_sum_each_layers_map_counts_before_it_is_added():
     image = keras.Input((6, 6, 2))
     stem = layers.Conv2D(4, 3, padding="same", name="stem")(image)
     inner = relu(layers.Conv2D(3, 3, padding="same", name="inner")(relu(stem)))
-    summed = layers.Add()([stem, layers.BatchNormalization(name="b")(layers.Conv2D(4, 1, name="outer")(inner))])
+    shifted = layers.BatchNormalization(beta_initializer="ones")(inner)  # what is behind an activation is no map
+    summed = layers.Add()([stem, layers.BatchNormalization(name="b")(layers.Conv2D(4, 1, name="outer")(shifted))])
     inside = keras.Sequential([layers.Conv2D(2, 3, name="nested"), relu], name="inside")
     logits = layers.Dense(3)(layers.Flatten()(inside(relu(summed))))
     network = keras.Model(image, logits)
