@@ -41,14 +41,13 @@ def criteria_figure(numbers: pd.DataFrame, size: Size) -> Figure:
         note=f"{_trials(numbers)} Rings: fine-tuned for longer at that number of channels. An arrow: below the panel.",
     )
     figure, axes = page(
-        words, size, columns=2, panel_height=_HEIGHTS[size], left=0.72, right=0.15, column_gap=0.35, head=0.72,
+        words, size, columns=2, panel_height=_HEIGHTS[size], left=0.72, right=0.15, column_gap=0.35, head=0.58,
     )  # fmt: skip
     best = numbers.value.max()
     drawn = [name for name in LINES if name in set(numbers.criterion)]
     for panel, column in zip(axes, ("channels", "flops"), strict=True):
         panel.set_ylim(best - _LOWEST, best + 0.3)
-        panel.set_xlim(100, 0)
-        panel.set_xlabel({"channels": "channels left [%]", "flops": "FLOPs left [%]"}[column])
+        _shares(panel, numbers[column], {"channels": "channels left [%]", "flops": "FLOPs left [%]"}[column])
         for name in drawn:
             _, colour, dashes, marker = LINES[name]
             rows = numbers[numbers.criterion == name]
@@ -75,8 +74,7 @@ def updates_figure(numbers: pd.DataFrame, size: Size) -> Figure:
     (panel,) = axes
     best = numbers.value.max()
     panel.set_ylim(best - _LOWEST, best + 0.3)
-    panel.set_xlim(100, 0)
-    panel.set_xlabel("channels left [%]")
+    _shares(panel, numbers.channels, "channels left [%]")
     panel.set_ylabel("test accuracy [%]")
     for (count, rows), (colour, dashes, marker) in zip(numbers.groupby("updates"), _UPDATES, strict=False):
         _line(panel, rows.channels, rows, colour, dashes, marker)
@@ -108,6 +106,17 @@ def ranks_figure(numbers: pd.DataFrame, size: Size) -> Figure:
     panel.set_ylabel("rank")
     panel.set_ylim(0, len(numbers) + 1)
     return figure
+
+
+def _shares(panel: Axes, values: pd.Series[float], label: str) -> None:
+    """Have x fall from all to the least of these shares, halves equally far apart."""
+    least = max(float(values.min()), 1.0) * 0.9
+    panel.set_xscale("log")
+    panel.set_xlim(105, least)
+    ticks = [tick for tick in (100, 70, 50, 30, 20, 10, 5, 2, 1) if tick >= least]
+    panel.set_xticks(ticks, [str(tick) for tick in ticks])
+    panel.minorticks_off()
+    panel.set_xlabel(label)
 
 
 def _line(panel: Axes, x: pd.Series[float], rows: pd.DataFrame, colour: str, dashes: str, marker: str) -> None:
