@@ -129,6 +129,19 @@ def test_beside_the_chain_no_more_goes(runner, stages):
         assert all(np.array_equal(one, two) for one, two in zip(*pair, strict=True))
 
 
+def test_a_density_that_whole_channels_do_not_have_is_told(runner, caplog):
+    """Of 5 maps and 50 units at least 8 stay, or all: some three tenths of the weights."""
+    _, spec = grid(
+        heuristics=("group_magnitude",), schedule="one_shot", densities=(0.05,), density_of="weights", final_epochs=0.0
+    ).specs()
+    (stage,) = [each for each in plan([spec]) if each.spec == spec]
+    runner.run(stage)
+    kept = runner._store.result(stage.name)["kept_weights"] / runner._store.result(stage.name)["prunable_weights"]
+    assert kept > 0.06
+    assert f"{kept:.4f} of the weights are kept, the nearest to 0.0500 that whole channels have" in caplog.text
+    assert properties.check(runner._store).faults == []
+
+
 def test_a_level_that_is_killed_goes_on_and_ends_as_it_would_have(runner, stages, stop):
     store, last = runner._store, stages[-1]
     expected = store.final(last.name).read_bytes()

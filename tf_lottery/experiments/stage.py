@@ -43,6 +43,8 @@ from tf_lottery.training.engine import DivergedError, Engine
 from tf_lottery.training.randomness import Draws
 from tf_lottery.training.tensorboard_log import TensorBoardLog
 
+_NEAR = 1.1  # times the density that was asked for: what is kept above it is told
+
 Report = Callable[[Stage, Mapping[str, float], float], None]  # stage, the epoch's metrics, images per second
 
 
@@ -183,6 +185,13 @@ class StageRunner:
             write_text(folder / "sensitivity.csv", to_csv(rows, list(rows[0])))
         if report.groups:
             write_text(folder / "channels.csv", to_csv(channel_rows(report.groups, masks(engine.model)), CHANNELS))
+            if spec.density_of == "weights" and report.density > _NEAR * spec.density:
+                logging.warning(
+                    "%s: %.4f of the weights are kept, the nearest to %.4f that whole channels have",
+                    spec.name,
+                    report.density,
+                    spec.density,
+                )
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)
