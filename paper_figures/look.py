@@ -89,6 +89,21 @@ _HEURISTICS = {
     "obd": "optimal brain damage",
     "grasp": "GraSP",
     "synflow": "SynFlow",
+    "group_magnitude": "channels by magnitude",
+    "group_l2": "channels by l2 norm",
+    "geometric_median": "channels by geometric median",
+    "slimming": "channels by batch norm's scale",
+    "group_random": "channels at random by layer",
+    "map_random": "channels at random",
+    "map_weight": "channels by mean square of weights",
+    "map_mean": "channels by mean activation",
+    "map_std": "channels by deviation of activation",
+    "apoz": "channels by APoZ",
+    "map_taylor": "channels by Taylor",
+    "map_taylor_flops": "channels by Taylor less FLOPs",
+    "map_taylor_flops_small": "channels by Taylor less FLOPs",
+    "map_oracle": "channels by the absolute oracle",
+    "map_oracle_signed": "channels by the signed oracle",
 }
 _SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative", "at_initialization": "at initialisation"}
 

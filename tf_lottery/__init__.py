@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tf_lottery.pruning.flops import flops
     from tf_lottery.pruning.prunable import prunable
     from tf_lottery.pruning.prune import PruneReport, density, masks, prune, set_masks
+    from tf_lottery.pruning.rank_correlation import rank_correlation
     from tf_lottery.pruning.strip import strip
     from tf_lottery.pruning.wrapper import Masked
     from tf_lottery.rewinding.learning_rate_rewinding import LearningRateRewinding, rewind_learning_rate
@@ -39,6 +40,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "prunable",
     "prune",
     "PruneReport",
+    "rank_correlation",
     "density",
     "masks",
     "set_masks",
@@ -84,6 +86,7 @@ _WHERE = {
     "masks": "pruning.prune",
     "prunable": "pruning.prunable",
     "prune": "pruning.prune",
+    "rank_correlation": "pruning.rank_correlation",
     "retraining_momenta": "rewinding.own_rates",
     "retraining_rates": "rewinding.own_rates",
     "rewind_learning_rate": "rewinding.learning_rate_rewinding",

@@ -103,7 +103,7 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--densty=0.5"], "Unknown command line flag 'densty'. Did you mean: density? See --help."),
+        (["--densty=0.5"], "Unknown command line flag 'densty'. Did you mean: density, density_of? See --help."),
         (["--notrials"], "Did you mean: trials?"),
         (["weight_rewind"], "unexpected 'weight_rewind': flags begin with --"),
         (["--trials"], "--trials=--dry_run: expected 1 or more"),
@@ -125,6 +125,21 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         (
             ["--schedule=at_initialization", "--retrain_epochs=5"],
             "with t = 5: expected T = 30, all of the training. Leave out --retrain_epochs.",
+        ),
+        (["--density_of=layers"], "--density_of=layers: unknown density_of 'layers'. Known: channels, flops, weights"),
+        (
+            ["--density_of=flops"],
+            "--density_of=flops: density_of is 'flops' with global_magnitude, which prunes weights",
+        ),
+        (["--kept_per_level=1"], "--kept_per_level=1: expected a number from 0.01 to 0.999, the share that stays"),
+        (["--final_epochs=31"], "--final_epochs=31: expected at most T = 30"),
+        (
+            ["--final_epochs=1", "--schedule=one_shot"],
+            "--final_epochs with --schedule=one_shot: expected --schedule=iterative",
+        ),
+        (
+            [*BY_LAYER, "--kept_per_level=0.5", "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5"],
+            "--kept_per_level with --layer_density: expected --schedule=iterative and --density",
         ),
         (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
         (
@@ -239,6 +254,7 @@ def test_every_value_within_the_bounds_is_taken(capsys, flags):
         [*BY_LAYER, "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5", "--remove_dead_units"],
         [*BY_LAYER, "--rounds=4", "--controls=one_shot,random_mask,random_reinit,shuffled_mask", "--data_order_seed=1"],
         ["--rewind_step=0,5,607", "--rounds=2", "--evaluate_steps=9", "--schedule=one_shot"],
+        ["--heuristic=map_taylor,apoz", "--density_of=channels", "--kept_per_level=0.9", "--final_epochs=2"],
         [
             *BY_LAYER,
             "--by_turns",

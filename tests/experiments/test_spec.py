@@ -45,7 +45,7 @@ OTHER_VALUES = {
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,
     "parent": replace(DENSE, trial=2),
     "layer_densities": (("logits/kernel", 0.5),), "trained": "dense", "remove_dead_units": True,
-    "data_order_seed": 1, "evaluate_steps": 5,
+    "data_order_seed": 1, "evaluate_steps": 5, "density_of": "channels",
 }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def test_prune_scans_on_the_model_and_ranks_by_the_chosen_qualities(model):
 
 
 def test_without_an_evaluation_a_scan_is_refused_and_an_error_in_it_leaves_the_model_as_it_was(model):
-    with pytest.raises(TypeError, match="accuracy is None; expected for sensitivity a function"):
+    with pytest.raises(TypeError, match="accuracy is None; expected for a scan of layers a function"):
         tl.prune(model, 0.5, heuristic="sensitivity")
     before = [weight.numpy() for weight in model.weights]
     for wrong in (lambda: "good", lambda: 1 / 0):

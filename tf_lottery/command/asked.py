@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from tf_lottery.command.flags import FLAGS
 from tf_lottery.command.numbers import Number
@@ -22,6 +22,7 @@ from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
 from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.by_weight import ByWeight
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.pruning.layer_densities import of_kernels, of_network
 from tf_lottery.pruning.shuffled import Shuffled
@@ -43,6 +44,23 @@ _ONCE = (0.512, 0.2097, 0.1074, 0.044)
 _DEFAULT_DENSITIES = {"one_shot": _ONCE, "iterative": (0.8**14,), "at_initialization": _ONCE}
 
 
+# Flags that take a list, or a path: present, they say something.
+_LISTS = (
+    *("strategy", "heuristic", "density", "layer_density", "retrain_epochs", "rewind_step", "controls"),
+    *("data_order_seed", "recipe", "lr_schedule", "output_dir", "data_dir"),
+)
+_NAMES: Mapping[str, Mapping[str, Any]] = {
+    "schedule": SCHEDULES,
+    "strategy": TECHNIQUES,
+    "heuristic": HEURISTICS,
+    "precision": dict.fromkeys(PRECISIONS),
+    "density_of": dict.fromkeys(get_args(DensityOf)),
+    "controls": CONTROLS,
+    "recipe": RECIPES,
+    "lr_schedule": dict.fromkeys(LR_SCHEDULES),
+}
+
+
 class UsageError(Exception):
     """What the user asked for cannot be."""
 
@@ -52,63 +70,10 @@ def grids() -> list[Grid]:
 
     One for each list of densities: that of heuristics that prune to any, and each other one's own.
     """
-    for flag in (
-        "strategy",
-        "heuristic",
-        "density",
-        "layer_density",
-        "retrain_epochs",
-        "rewind_step",
-        "controls",
-        "data_order_seed",
-        "recipe",
-        "lr_schedule",
-        "output_dir",
-        "data_dir",
-    ):
-        _check_not_empty(flag)
-    _known("dataset", DATASETS)
-    _network()
-    _known("schedule", SCHEDULES)
-    _known("strategy", TECHNIQUES)
-    _known("heuristic", HEURISTICS)
-    _known("precision", dict.fromkeys(PRECISIONS))
-    if FLAGS.controls:
-        _known("controls", CONTROLS)
-        _check_controls()
-    if FLAGS.recipe:
-        _known("recipe", RECIPES)
-    if FLAGS.lr_schedule is not None:
-        _known("lr_schedule", dict.fromkeys(LR_SCHEDULES))
-    training = resolve(
-        FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
-        examples=DATASETS[FLAGS.dataset].train_examples,
-        epochs=FLAGS.epochs,
-        batch_size=FLAGS.batch_size,
-        learning_rate=FLAGS.learning_rate,
-        precision=FLAGS.precision,
-        lr_schedule=FLAGS.lr_schedule,
-        warmup_epochs=FLAGS.warmup_epochs,
-        fine_tune_rate=FLAGS.fine_tune_rate,
-        evaluate_steps=FLAGS.evaluate_steps,
-    )
-    for technique in dict.fromkeys(FLAGS.strategy):
-        _check_technique(technique, training)
-    if FLAGS.schedule == "at_initialization":
-        _check_at_initialization(training)
-    if training.dropout and not _network().takes_dropout:
-        takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
-        raise UsageError(
-            f"--recipe={FLAGS.recipe} with --network={FLAGS.network}: expected, for a recipe with dropout, a network "
-            f"that takes it: {takers}."
-        )
+    _check_names()
+    training = _asked_training()
+    _check_training(training)
     layer_levels = _layer_levels()
-    if FLAGS.remove_dead_units and not _network().is_chain:
-        chains = _listed(name for name, row in networks.NETWORKS.items() if row.is_chain)
-        raise UsageError(
-            f"--remove_dead_units with --network={FLAGS.network}: expected a network each of whose layers reads the "
-            f"one before it, and nothing else: {chains}."
-        )
     by_densities: dict[tuple[float, ...], list[str]] = {}
     for name in dict.fromkeys(FLAGS.heuristic):
         by_densities.setdefault(_densities(name), []).append(name)
@@ -128,11 +93,64 @@ def grids() -> list[Grid]:
             remove_dead_units=FLAGS.remove_dead_units,
             controls=tuple(dict.fromkeys(FLAGS.controls or ())),
             data_order_seeds=tuple(int(seed) for seed in _numbers("data_order_seed", _SEEDS)),
+            density_of=FLAGS.density_of,
+            kept_per_level=FLAGS.kept_per_level,
+            final_epochs=FLAGS.final_epochs,
         )
         for densities, names in by_densities.items()
     ]
     _check_size(asked)
     return asked
+
+
+def _check_names() -> None:
+    """Refuse empty lists, unknown names, and names that do not go together."""
+    for flag in _LISTS:
+        _check_not_empty(flag)
+    _known("dataset", DATASETS)
+    network = _network()
+    for flag, table in _NAMES.items():
+        _known(flag, table)
+    _check_channels()
+    if FLAGS.controls:
+        _check_controls()
+    if FLAGS.remove_dead_units and not network.is_chain:
+        chains = _listed(name for name, row in networks.NETWORKS.items() if row.is_chain)
+        raise UsageError(
+            f"--remove_dead_units with --network={FLAGS.network}: expected a network each of whose layers reads the "
+            f"one before it, and nothing else: {chains}."
+        )
+
+
+def _asked_training() -> Training:
+    return resolve(
+        FLAGS.recipe or default_recipe(FLAGS.network, FLAGS.dataset),
+        examples=DATASETS[FLAGS.dataset].train_examples,
+        epochs=FLAGS.epochs,
+        batch_size=FLAGS.batch_size,
+        learning_rate=FLAGS.learning_rate,
+        precision=FLAGS.precision,
+        lr_schedule=FLAGS.lr_schedule,
+        warmup_epochs=FLAGS.warmup_epochs,
+        fine_tune_rate=FLAGS.fine_tune_rate,
+        evaluate_steps=FLAGS.evaluate_steps,
+    )
+
+
+def _check_training(training: Training) -> None:
+    """Refuse what does not go with how the dense network is trained."""
+    for technique in dict.fromkeys(FLAGS.strategy):
+        _check_technique(technique, training)
+    if FLAGS.schedule == "at_initialization":
+        _check_at_initialization(training)
+    if training.dropout and not _network().takes_dropout:
+        takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
+        raise UsageError(
+            f"--recipe={FLAGS.recipe} with --network={FLAGS.network}: expected, for a recipe with dropout, a network "
+            f"that takes it: {takers}."
+        )
+    if FLAGS.final_epochs > training.epochs:
+        raise UsageError(f"--final_epochs={FLAGS.final_epochs:g}: expected at most T = {training.epochs}.")
 
 
 def execution() -> Execution:
@@ -179,10 +197,25 @@ def _check_technique(name: str, training: Training) -> None:
         raise UsageError(f"--strategy={name}: {error}") from None
 
 
+def _check_channels() -> None:
+    """Refuse shares of what the heuristics do not prune, and what only a chain of levels has."""
+    for name in FLAGS.heuristic:
+        try:
+            heuristics.find(name, density_of=FLAGS.density_of)
+        except ValueError as error:
+            raise UsageError(f"--density_of={FLAGS.density_of}: {error}") from None
+    if FLAGS.schedule == "iterative" and not FLAGS.layer_density:
+        return
+    for flag in ("kept_per_level", "final_epochs"):
+        if FLAGS[flag].value != FLAGS[flag].default:
+            with_what = "--layer_density" if FLAGS.layer_density else f"--schedule={FLAGS.schedule}"
+            raise UsageError(f"--{flag} with {with_what}: expected --schedule=iterative and --density.")
+
+
 def _known(flag: str, table: Mapping[str, Any]) -> None:
-    """Look up the flag's name, or each of its names."""
+    """Look up the flag's name, or each of its names, if it has any."""
     value = FLAGS[flag].value
-    for name in value if isinstance(value, list) else [value]:
+    for name in value if isinstance(value, list) else [] if value is None else [value]:
         try:
             lookup(flag, table, name)
         except ValueError as error:

@@ -15,6 +15,7 @@ from tf_lottery.command.flagfiles import FlagfileError, expand
 from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.controls import CONTROLS
+from tf_lottery.experiments.grid import KEPT_PER_LEVEL
 from tf_lottery.networks.recipes import LR_SCHEDULES
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -54,6 +55,17 @@ flags.DEFINE_list(
 )
 flags.DEFINE_bool(
     "by_turns", False, "With --layer_density: prune and retrain dense layers, then convolutions, while the others stay."
+)
+flags.DEFINE_string(
+    "density_of",
+    "weights",
+    "For heuristics of channels: what --density is a share of: weights; channels that may go; or the weights' flops.",
+)
+flags.DEFINE_float("kept_per_level", KEPT_PER_LEVEL, "Iteratively: the share that each level keeps of what is left.")
+flags.DEFINE_float(
+    "final_epochs",
+    0.0,
+    "Iteratively: retrain each density asked for so many epochs more, beside the chain, which goes on from before.",
 )
 flags.DEFINE_bool("remove_dead_units", False, "Also prune the connections of units without inputs or outputs.")
 flags.DEFINE_list(
@@ -130,6 +142,8 @@ _NUMBERS = {
     "evaluate_steps": Number(
         least=0, most=10**9, expected="0 or more, at most a billion, a whole number of steps", is_whole=True
     ),
+    "kept_per_level": Number(least=0.01, most=0.999, expected="a number from 0.01 to 0.999, the share that stays"),
+    "final_epochs": Number(least=0, most=1e6, expected="0 or more, at most T, a number of epochs"),
     "checkpoint_seconds": Number(least=0, most=1e9, expected="0 or more, at most a billion, a number of seconds"),
 }
 for _name, _number in _NUMBERS.items():
@@ -143,7 +157,9 @@ _TITLE = (
 SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
     "winning tickets": ("rounds", "rewind_step", "controls", "evaluate_steps", "data_order_seed"),
-    "how to prune": ("layer_density", "by_turns", "remove_dead_units"),
+    "how to prune": (
+        *("density_of", "kept_per_level", "final_epochs", "layer_density", "by_turns", "remove_dead_units"),
+    ),
     "what to train": (
         *("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "lr_schedule", "warmup_epochs"),
         *("fine_tune_rate", "precision"),

@@ -19,6 +19,7 @@ from tf_lottery.experiments.progress import duration
 from tf_lottery.experiments.store import Store, write_text
 from tf_lottery.networks import registry as networks
 from tf_lottery.networks.recipes import RECIPES
+from tf_lottery.pruning.channel_criteria import CHANNEL_CRITERIA
 from tf_lottery.pruning.criteria import CRITERIA
 from tf_lottery.pruning.heuristics import HEURISTICS
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -101,6 +102,9 @@ def listing() -> str:
         "strategies": {name: technique.meaning for name, technique in TECHNIQUES.items()},
         "heuristics": {name: heuristic.meaning for name, heuristic in HEURISTICS.items()},
         "criteria": {name: f"{criterion.meaning} ({criterion.source})" for name, criterion in CRITERIA.items()},
+        "criteria of channels": {
+            name: f"{criterion.meaning} ({criterion.source})" for name, criterion in CHANNEL_CRITERIA.items()
+        },
         "controls": {name: control.meaning for name, control in CONTROLS.items()},
         "schedules": SCHEDULES,
         "networks": dict.fromkeys(networks.NETWORKS, ""),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tf_lottery.experiments.controls import controls_of, in_other_orders, unpruned
 from tf_lottery.experiments.layer_levels import Level
 from tf_lottery.experiments.spec import RetrainSpec, Schedule, Spec, TrainSpec
 from tf_lottery.networks.recipes import Training
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
-KEPT_PER_LEVEL = 0.8  # the paper, section 3: 20% of the remaining weights go at each level
+KEPT_PER_LEVEL = 0.8  # the paper, section 3: 20% of the remaining weights go at each level; a default
 
 # The rewinding safe zone ends at 0.9 T (the paper, section 5): weights rewound further back lose accuracy.
 _SAFE_ZONE_END = 0.9
@@ -40,13 +41,17 @@ class Grid:
     remove_dead_units: bool = False
     controls: tuple[str, ...] = ()  # of each level
     data_order_seeds: tuple[int, ...] = ()  # of copies of each level, and of the dense network
+    density_of: DensityOf = "weights"
+    kept_per_level: float = KEPT_PER_LEVEL  # of an iterative schedule
+    final_epochs: float = 0.0  # of retraining beside the chain, after each density that was asked for; 0 for none
 
     @property
     def size(self) -> int:
         """How many specs it yields, counted without making any."""
         chains = len(self.techniques) * len(self.heuristics) * max(1, len(self.retrain_epochs))
         at_each = 1 + len(self.controls) + len(self.data_order_seeds)
-        return self.trials * (1 + chains * (len(self._levels()) * at_each + len(self.data_order_seeds)))
+        finals = len(self._finals()) if self.final_epochs else 0
+        return self.trials * (1 + chains * (len(self._levels()) * at_each + len(self.data_order_seeds) + finals))
 
     def specs(self) -> Iterator[Spec]:
         """Yield the networks to be reported: dense ones first, then each level of each technique."""
@@ -73,16 +78,28 @@ class Grid:
                             layer_densities=level.layer_densities,
                             trained=level.trained,
                             remove_dead_units=self.remove_dead_units,
+                            density_of=self.density_of,
                         )
                         if place == 0:
                             yield from in_other_orders(unpruned(spec), self.data_order_seeds)
                         yield spec
                         yield from controls_of(spec, self.controls)
                         yield from in_other_orders(spec, self.data_order_seeds)
+                        if self.final_epochs and level in self._finals():
+                            yield replace(spec, parent=spec, retrain_epochs=self.final_epochs)
                         parent = spec if self.schedule == "iterative" or self.layer_levels else dense
 
     def _levels(self) -> tuple[Level, ...]:
-        return self.layer_levels or tuple(Level(density=d) for d in levels(self.schedule, self.densities))
+        found = levels(self.schedule, self.densities, self.kept_per_level)
+        return self.layer_levels or tuple(Level(density=density) for density in found)
+
+    def _finals(self) -> tuple[Level, ...]:
+        """Return the levels that were asked for, not only passed on the way."""
+        return tuple(
+            level
+            for level in self._levels()
+            if any(abs(level.density - each) <= _SAME * each for each in self.densities)
+        )
 
 
 def default_retrain_epochs(technique: str, total: int) -> int:
@@ -92,12 +109,19 @@ def default_retrain_epochs(technique: str, total: int) -> int:
     return max(1, math.floor(_SAFE_ZONE_END * total))
 
 
-def levels(schedule: Schedule, densities: tuple[float, ...]) -> tuple[float, ...]:
+def levels(
+    schedule: Schedule, densities: tuple[float, ...], kept_per_level: float = KEPT_PER_LEVEL
+) -> tuple[float, ...]:
     """Return the densities to prune to, in order.
 
     One-shot and at initialisation: those asked, descending. Iterative: down by 20% of what is left at each level to the
     smallest asked; a density asked for that is none of 0.8^k (to 4 digits, as published) becomes a level of its own on
     the way.
+
+    Args:
+        schedule: Which of them.
+        densities: Asked for.
+        kept_per_level: In the place of 0.8, above 0 and below 1.
     """
     asked = sorted({float(density) for density in densities}, reverse=True)
     if schedule != "iterative":
@@ -105,7 +129,7 @@ def levels(schedule: Schedule, densities: tuple[float, ...]) -> tuple[float, ...
     chain: list[float] = []
     density = 1.0
     while asked:
-        following = density * KEPT_PER_LEVEL
+        following = density * kept_per_level
         if following <= asked[0] * (1 + _SAME):
             target = asked.pop(0)
             following = following if following >= target * (1 - _SAME) else target

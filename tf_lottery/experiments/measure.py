@@ -34,6 +34,8 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
     """
     kernels = {name: kernel.numpy() for name, kernel, _ in prunable_kernels(engine.model)}
     expected = _expected(spec, {name: kernel.shape for name, kernel in kernels.items()})
+    if expected is None:  # whole channels, whose number the scores decide
+        expected = asked
     nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kernels.values())
     fewer = isinstance(spec, RetrainSpec) and spec.remove_dead_units and asked < expected
     if (asked != expected and not fewer) or nonzero > asked:
@@ -64,7 +66,7 @@ def measure(spec: Spec, engine: Engine, *, asked: int, environment: Mapping[str,
     )
 
 
-def _expected(spec: Spec, shapes: Shapes) -> int:
+def _expected(spec: Spec, shapes: Shapes) -> int | None:
     if not isinstance(spec, RetrainSpec):
         return sum(map(math.prod, shapes.values()))
-    return heuristics.find(spec.heuristic, spec.layer_densities).kept(shapes, spec.density)
+    return heuristics.find(spec.heuristic, spec.layer_densities, density_of=spec.density_of).kept(shapes, spec.density)

@@ -188,11 +188,25 @@ def _held(stage: _Stage) -> Iterator[str]:
     if nonzero != stage.result["kept_weights"]:
         yield f"{nonzero} weights are not 0; its result says {stage.result['kept_weights']}"
     shapes = {name: kernel.shape for name, kernel in stage.kernels.items()}
-    asked = sum(map(math.prod, shapes.values()))
+    asked: int | None = sum(map(math.prod, shapes.values()))
     if not stage.is_dense:
         asked = _heuristic(stage).kept(shapes, stage.spec["density"])
-    if kept != asked and not (stage.spec.get("remove_dead_units") and kept < asked):
+    if asked is None:
+        yield from _whole_channels(stage)
+    elif kept != asked and not (stage.spec.get("remove_dead_units") and kept < asked):
         yield f"masks keep {kept} weights; its density asks for {asked}"
+
+
+def _whole_channels(stage: _Stage) -> Iterator[str]:
+    """A mask keeps all that stands at indices of every axis of which it keeps anything: no weight alone is gone."""
+    for name, mask in stage.masks.items():
+        kept = mask != 0
+        product = np.ones(kept.shape, np.bool_)
+        for axis in range(kept.ndim):
+            others = tuple(each for each in range(kept.ndim) if each != axis)
+            product &= kept.any(axis=others, keepdims=True)
+        if alone := int(np.count_nonzero(product & ~kept)):
+            yield f"{alone} weights of {name} are pruned alone, not with their channels"
 
 
 def _pruned(stage: _Stage, parent: _Stage, dense: _Stage) -> Arrays | None:
@@ -244,7 +258,11 @@ def _as_many(stage: _Stage, of: Masks) -> Iterator[str]:
 def _heuristic(stage: _Stage) -> Heuristic:
     by_layer = stage.spec.get("layer_densities", ())
     names = unnumbered(name for name, _ in by_layer)
-    return heuristics.find(stage.spec["heuristic"], zip(names, (density for _, density in by_layer), strict=True))
+    return heuristics.find(
+        stage.spec["heuristic"],
+        zip(names, (density for _, density in by_layer), strict=True),
+        density_of=stage.spec.get("density_of", "weights"),
+    )
 
 
 def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[str]) -> Iterator[str]:

@@ -47,6 +47,7 @@ def _pruning(spec: RetrainSpec) -> str:
         "live_units": spec.remove_dead_units,
         f"{spec.trained}_layers": spec.trained != "all",
         f"order_{spec.data_order_seed}": bool(spec.data_order_seed),
+        f"of_{spec.density_of}": spec.density_of != "weights",
     }
     return "+".join([spec.heuristic, *(word for word, is_so in more.items() if is_so)])
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tf_lottery.networks.recipes import Training
 from tf_lottery.plain import later, plain
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
@@ -78,6 +79,7 @@ class RetrainSpec:
     trained: Literal["all", "dense", "convolutional"] = later("all")
     remove_dead_units: bool = later(False)  # also the connections of units without inputs or outputs go
     data_order_seed: int = later(0)  # another order of examples and other augmentation, of the same weights
+    density_of: DensityOf = later("weights")  # of what the density is the share, where whole channels go
 
     def __post_init__(self) -> None:
         total = self.dense.training.epochs

@@ -17,6 +17,7 @@ from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
 from tf_lottery.datasets import registry as datasets
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.background import BackgroundWriter
+from tf_lottery.experiments.channel_rows import CHANNELS, channel_rows
 from tf_lottery.experiments.environments import check_data, differences
 from tf_lottery.experiments.evaluations import EVALUATIONS, EvaluatesSteps, outcome
 from tf_lottery.experiments.executors.executor import Execution
@@ -42,6 +43,8 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 from tf_lottery.training.engine import DivergedError, Engine
 from tf_lottery.training.randomness import Draws
 from tf_lottery.training.tensorboard_log import TensorBoardLog
+
+_NEAR = 1.1  # times the density that was asked for: what is kept above it is told
 
 Report = Callable[[Stage, Mapping[str, float], float], None]  # stage, the epoch's metrics, images per second
 
@@ -182,7 +185,7 @@ class StageRunner:
         before = self._read_final(spec.parent) if pruned_at is None else self._read_point(spec.dense, pruned_at)
         engine.put_state(before, keep_masks=False)
         report = prune_by(
-            find(spec.heuristic, spec.layer_densities),
+            find(spec.heuristic, spec.layer_densities, density_of=spec.density_of),
             engine.model,
             spec.density,
             seed=draws.integer("pruning"),
@@ -193,6 +196,15 @@ class StageRunner:
         if report.sensitivity:
             rows = [plain(row) for row in report.sensitivity]
             write_text(folder / "sensitivity.csv", to_csv(rows, list(rows[0])))
+        if report.groups:
+            write_text(folder / "channels.csv", to_csv(channel_rows(report.groups, masks(engine.model)), CHANNELS))
+            if spec.density_of == "weights" and report.density > _NEAR * spec.density:
+                logging.warning(
+                    "%s: %.4f of the weights are kept, the nearest to %.4f that whole channels have",
+                    spec.name,
+                    report.density,
+                    spec.density,
+                )
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,37 +36,56 @@ def calls(model: Any, specs: Any) -> Call:
         specs: A `tf.TypeSpec` for each input, in the structure that the model takes.
     """
     whole = Call(layer=None, inputs=[], outputs=[])
-    with _ONE_AT_A_TIME, _recorded_under(whole):
+    with _recorded_under(whole):
         tf.function(model).get_concrete_function(specs, training=False)
     return whole.inner[0]
 
 
+Original = Callable[..., Any]  # (*args, **kwargs) -> the layer's outputs
+
+
 @contextmanager
-def _recorded_under(whole: Call) -> Iterator[None]:
-    original, here, open_calls = keras.layers.Layer.__call__, threading.get_ident(), [whole]
+def intercepted(around: Callable[[Any, Original, tuple[Any, ...], dict[str, Any]], Any]) -> Iterator[None]:
+    """Have each call of a layer go through `around`: (the layer, what calls it, args, kwargs) -> its outputs.
+
+    Only calls of this thread, and one of these at a time in a process.
+    """
+    original, here = keras.layers.Layer.__call__, threading.get_ident()
 
     # Keeps the original's name and module: AutoGraph asks by these whether it may convert.
     @functools.wraps(original)
-    def recording(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def intercepting(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() != here:
             return original(layer, *args, **kwargs)
+        return around(layer, functools.partial(original, layer), args, kwargs)
+
+    with _ONE_AT_A_TIME:
+        keras.layers.Layer.__call__ = intercepting
+        try:
+            yield
+        finally:
+            keras.layers.Layer.__call__ = original
+
+
+@contextmanager
+def _recorded_under(whole: Call) -> Iterator[None]:
+    open_calls = [whole]
+
+    def around(layer: Any, original: Original, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = Call(layer=layer, inputs=_shapes((args, kwargs)), outputs=[])
         # On Keras's placeholders nothing is computed: a Sequential model without an input shape lays its graph anew.
         if not any(hasattr(each, "type_spec") for each in tf.nest.flatten((args, kwargs))):
             open_calls[-1].inner.append(call)
         open_calls.append(call)
         try:
-            outputs = original(layer, *args, **kwargs)
+            outputs = original(*args, **kwargs)
         finally:
             open_calls.pop()
         call.outputs = _shapes(outputs)
         return outputs
 
-    keras.layers.Layer.__call__ = recording
-    try:
+    with intercepted(around):
         yield
-    finally:
-        keras.layers.Layer.__call__ = original
 
 
 def _shapes(tensors: Any) -> list[Shape]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from tf_lottery.pruning.channels.group import Group
 from tf_lottery.pruning.masks import Kernel, Mask, Scores
 
 # What can be collected of a model for each weight: a row of `tf_lottery/pruning/quantities.py`, or synaptic_flow.
@@ -19,6 +21,10 @@ Quantity = Literal[
     "second_order",
     "synaptic_flow",
 ]
+
+# What can be collected of a map: a row of `tf_lottery/pruning/map_quantities.py`.
+MapQuantity = Literal["taylor", "moments", "nonzero"]
+Values = npt.NDArray[np.floating[Any]]
 
 
 class CannotCollectError(ValueError):
@@ -41,8 +47,26 @@ class Examples:
         return f"{self.count:,} examples {batches}, {self.mode} mode"
 
 
-# The quantity of every kernel, averaged over batches, by the kernel's name, under these masks; the caller's to empty.
-Collect = Callable[[Quantity, Examples | None, Mapping[str, Mask]], dict[str, Kernel]]
+class Collect(Protocol):
+    """What a heuristic may ask about a network and examples; nothing is computed before it asks."""
+
+    def __call__(self, quantity: Quantity, examples: Examples | None, masks: Mapping[str, Mask]) -> dict[str, Kernel]:
+        """Return the quantity of every kernel, averaged over batches, by its name, under these masks; to be emptied."""
+
+    def groups(self) -> Sequence[Group]:
+        """Return the groups of channels that go together."""
+
+    def scales(self) -> Mapping[str, Values]:
+        """Return the scale of each batch norm, [channels], by its name in `Group.scales`."""
+
+    def uses(self) -> Mapping[str, int]:
+        """Return by kernel the FLOPs that one of its weights costs, as `flops` counts them."""
+
+    def maps(self, quantity: MapQuantity, examples: Examples | None, masks: Mapping[str, Mask]) -> Mapping[int, Values]:
+        """Return the quantity of each map, [channels, numbers], by its layer's id in `Group.maps`."""
+
+    def ablated(self, examples: Examples | None, masks: Mapping[str, Mask]) -> Sequence[Values]:
+        """Return for each group by how much the loss rises without each channel, [channels]; nan where it is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)

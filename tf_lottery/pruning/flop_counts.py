@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,15 +19,21 @@ class Flops:
 
     dense: int
     effective: int  # zero weights cost nothing
+    # By the id of each kernel, what one of its weights costs, all its uses together; what is left is no weight's.
+    uses: Mapping[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __add__(self, other: Flops) -> Flops:
-        return Flops(dense=self.dense + other.dense, effective=self.effective + other.effective)
+        return Flops(
+            dense=self.dense + other.dense,
+            effective=self.effective + other.effective,
+            uses=Counter(self.uses) + Counter(other.uses),
+        )
 
 
 def product(kernel: Any, uses: int) -> Flops:
     """Count each weight of a kernel as often as it is used."""
     values = np.asarray(kernel)
-    return Flops(dense=uses * values.size, effective=uses * int(np.count_nonzero(values)))
+    return Flops(dense=uses * values.size, effective=uses * int(np.count_nonzero(values)), uses={id(kernel): uses})
 
 
 def always(number: int) -> Flops:
@@ -35,7 +43,8 @@ def always(number: int) -> Flops:
 
 def times(number: int, flops: Flops) -> Flops:
     """Count the same again and again."""
-    return Flops(dense=number * flops.dense, effective=number * flops.effective)
+    uses = {kernel: number * each for kernel, each in flops.uses.items()}
+    return Flops(dense=number * flops.dense, effective=number * flops.effective, uses=uses)
 
 
 def size(call: Call, shapes: list[Shape]) -> int:

@@ -72,7 +72,8 @@ class FlopCounter:
     def count(self) -> Flops:
         """Return the FLOPs of one example, with the weights as they are now."""
         total = count(self._whole, self.known)
-        return Flops(dense=total.dense // self._examples, effective=total.effective // self._examples)
+        uses = {kernel: each // self._examples for kernel, each in total.uses.items()}
+        return Flops(dense=total.dense // self._examples, effective=total.effective // self._examples, uses=uses)
 
 
 def _check(model: Any) -> None:

@@ -11,8 +11,34 @@ from tf_lottery.pruning.masks import Kernel, Mask
 Shapes = Mapping[str, tuple[int, ...]]  # of every prunable kernel, by name
 
 
-class Chooses(Protocol):
-    """What says which weights stay."""
+class Heuristic(Protocol):
+    """A row of the table of heuristics."""
+
+    @property
+    def meaning(self) -> str:
+        """One line for people."""
+
+    @property
+    def any_density(self) -> bool:
+        """Whether it prunes to any density, at any time; otherwise to those of its own, and dense networks only."""
+
+    def densities(self, shapes: Shapes, asked: Sequence[float]) -> tuple[float, ...]:
+        """Return the densities that it prunes these kernels to when it is asked for some: the nearest it has.
+
+        Asked for none, all it has.
+
+        Raises:
+            ValueError: It has none near, or is not made for such a network.
+        """
+
+    def kept(self, shapes: Shapes, density: float) -> int | None:
+        """Return how many weights of all these kernels it keeps at this density, of the whole network.
+
+        None where the network's graph or the scores decide it.
+
+        Raises:
+            ValueError: It has no such density.
+        """
 
     def choose(
         self,
@@ -35,32 +61,4 @@ class Chooses(Protocol):
         Raises:
             ValueError: NaN among the weights or what is collected, a density above the present one, or one that it does
                 not have.
-        """
-
-
-class Heuristic(Chooses, Protocol):
-    """A row of the table of heuristics."""
-
-    @property
-    def meaning(self) -> str:
-        """One line for people."""
-
-    @property
-    def any_density(self) -> bool:
-        """Whether it prunes to any density, at any time; otherwise to those of its own, and dense networks only."""
-
-    def densities(self, shapes: Shapes, asked: Sequence[float]) -> tuple[float, ...]:
-        """Return the densities that it prunes these kernels to when it is asked for some: the nearest it has.
-
-        Asked for none, all it has.
-
-        Raises:
-            ValueError: It has none near, or is not made for such a network.
-        """
-
-    def kept(self, shapes: Shapes, density: float) -> int:
-        """Return how many weights of all these kernels it keeps at this density, of the whole network.
-
-        Raises:
-            ValueError: It has no such density.
         """

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from tf_lottery.pruning import by_rounds
 from tf_lottery.pruning.by_filter import STRUCTURED_A, STRUCTURED_B, ByFilter
+from tf_lottery.pruning.by_group import ByGroup
 from tf_lottery.pruning.by_weight import ByWeight
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.criterion import Examples
 from tf_lottery.pruning.heuristic import Heuristic
 
 # Of a trained network gradients are small and noisy: one batch would rank noise.
 _MANY = Examples(count=1000, batch=100)
 _EACH = Examples(count=1000, batch=1)
+_AT_ONCE = Examples(count=1000, batch=1000)
+
+
+def _of_maps(criterion: str, does: str, *, examples: Examples | None = _MANY, flops_weight: float = 0.0) -> ByGroup:
+    """Return a row as Molchanov et al. 2017 compare criteria: over all layers, scores over their layer's l2 norm."""
+    return ByGroup(
+        criterion=criterion,
+        scope="normalised",
+        flops_weight=flops_weight,
+        examples=examples,
+        round_to=1,
+        does=f"{does}, scores over their layer's norm",
+    )
+
 
 _KNOWN: Mapping[str, Heuristic] = {
     "global_magnitude": ByWeight(
@@ -101,21 +118,72 @@ _KNOWN: Mapping[str, Heuristic] = {
         rounds=100,
         does="the smallest |w dR/dw| go, in 100 rounds, without data (SynFlow)",
     ),
+    "group_magnitude": ByGroup(
+        criterion="filter_l1", scope="share", does="the channels of the smallest weights go, a share of each layer's"
+    ),
+    "group_l2": ByGroup(
+        criterion="filter_l2",
+        scope="share",
+        does="the channels of the smallest l2 norms go, a share of each layer's",
+    ),
+    "geometric_median": ByGroup(
+        criterion="geometric_median",
+        scope="share",
+        does="the channels nearest to the others of their layer go, a share of each layer's",
+    ),
+    "slimming": ByGroup(
+        criterion="batch_norm_scale",
+        scope="global",
+        does="the channels of the smallest batch norm scales of the network go (network slimming)",
+    ),
+    "group_random": ByGroup(
+        criterion="random_channel", scope="share", does="channels go at random, a share of each layer's"
+    ),
+    "map_random": _of_maps("random_channel", "channels go at random, over the whole network", examples=None),
+    "map_weight": _of_maps("filter_mean_square", "the smallest mean squares of filters go", examples=None),
+    "map_mean": _of_maps("map_mean", "the feature maps of the smallest means go"),
+    "map_std": _of_maps("map_std", "the feature maps of the smallest standard deviations go"),
+    "apoz": _of_maps("map_nonzero", "the feature maps of the most zeros go (APoZ)"),
+    "map_taylor": _of_maps("map_taylor", "the feature maps of the smallest first-order change of the loss go"),
+    "map_taylor_flops": _of_maps(
+        "map_taylor", "as map_taylor, 0.001 off for each million FLOPs of a map (the paper's)", flops_weight=1e-3
+    ),
+    # VGG-16's largest maps cost 58 million FLOPs, LeNet-5's 0.07: so the term weighs about as much as in the paper.
+    "map_taylor_flops_small": _of_maps(
+        "map_taylor", "as map_taylor, 3 off for each million FLOPs of a map: for small networks", flops_weight=3.0
+    ),
+    "map_oracle": _of_maps(
+        "absolute_loss_change", "the channels go without which the loss changes least", examples=_AT_ONCE
+    ),
+    "map_oracle_signed": _of_maps("loss_change", "the channels go without which the loss is lowest", examples=_AT_ONCE),
 }
 HEURISTICS: Mapping[str, Heuristic] = {**_KNOWN, **by_rounds.heuristics(_KNOWN)}
 
 
-def find(name: str, layer_densities: Iterable[tuple[str, float]] = ()) -> Heuristic:
-    """Return the row of this name, to the densities of each kernel if there are any.
+def find(
+    name: str, layer_densities: Iterable[tuple[str, float]] = (), *, density_of: DensityOf = "weights"
+) -> Heuristic:
+    """Return the row of this name, with what else this pruning is told.
 
     Args:
         name: Of a row.
-        layer_densities: (kernel, density), for a heuristic that prunes each layer on its own.
+        layer_densities: (kernel, density), for a heuristic that prunes each layer on its own; () for one density.
+        density_of: For a heuristic of channels: of what a density is the kept share.
 
     Raises:
-        ValueError: Densities by layer for a heuristic that does not prune by layer.
+        ValueError: Densities by layer for a heuristic that does not prune by layer; or a share of anything but weights
+            for one that prunes weights.
     """
     row, densities = HEURISTICS[name], tuple((kernel, density) for kernel, density in layer_densities)
+    if density_of not in (known := get_args(DensityOf)):
+        raise ValueError(f"density_of is {density_of!r}; expected one of {', '.join(known)}.")
+    if isinstance(row, ByGroup):
+        row = replace(row, density_of=density_of)
+    elif density_of != "weights":
+        by_channel = [name for name, row in HEURISTICS.items() if isinstance(row, ByGroup)]
+        raise ValueError(
+            f"density_of is {density_of!r} with {name}, which prunes weights; expected for it {', '.join(by_channel)}."
+        )
     if not densities:
         return row
     if not isinstance(row, ByWeight) or row.scope != "layer":

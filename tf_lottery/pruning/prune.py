@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,14 @@ import numpy as np
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
+from tf_lottery.pruning.by_group import ByGroup, ScoredGroup
 from tf_lottery.pruning.by_weight import ByWeight
-from tf_lottery.pruning.channels import by_group
-from tf_lottery.pruning.channels.groups import Group, groups
+from tf_lottery.pruning.channels.cuts import DensityOf
 from tf_lottery.pruning.collector import Collector, Loss
 from tf_lottery.pruning.criterion import CannotCollectError, Collect
 from tf_lottery.pruning.dead_units import without_dead_units
 from tf_lottery.pruning.examples import drawn_from
-from tf_lottery.pruning.heuristic import Chooses
+from tf_lottery.pruning.heuristic import Heuristic
 from tf_lottery.pruning.heuristics import HEURISTICS, find
 from tf_lottery.pruning.layer_densities import of_kernels
 from tf_lottery.pruning.masked_kernels import prunable_kernels
@@ -26,8 +26,6 @@ from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.removed import removed
 from tf_lottery.pruning.sensitivity import Sensitivity, choose, scan
 from tf_lottery.pruning.slots import slots_of
-
-_OF_GROUPS = "group_magnitude"  # it needs the model itself, not only its kernels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +45,8 @@ class PruneReport:
     pruned_share: float  # p: of the weights that were left before, those that this pruning removed
     removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
     sensitivity: tuple[Sensitivity, ...] = ()  # of each layer alone, where the heuristic scans it
+    # Of whole channels: what their scores were, by the layers that make them together.
+    groups: tuple[ScoredGroup, ...] = field(default=(), repr=False)
 
     @property
     def kept(self) -> int:
@@ -139,7 +139,8 @@ def prune(
     seed: int = 0,
     data: Any = None,
     loss: Any = None,
-    round_to: int = 8,
+    density_of: DensityOf = "weights",
+    round_to: int | None = None,
     layer_densities: Mapping[str, float] | None = None,
     accuracy: Callable[[], float] | None = None,
     remove_dead_units: bool = False,
@@ -156,19 +157,22 @@ def prune(
     Args:
         model: Of `prunable`, trained.
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
-            whole filters the nearest that there is, up to 0.0025 away.
+            whole filters and channels the nearest that there is.
         heuristic: Which go: a row of `python -m tf_lottery --list`, such as global_magnitude, layer_magnitude, lamp,
             taylor, fisher, sensitivity or random; structured_a and structured_b remove whole filters of this package's
-            ResNet-56 and ResNet-110 and have five densities each; group_magnitude removes whole channels of any model,
-            the same share of each group that goes together, so that `shrink` makes it smaller.
+            ResNet-56 and ResNet-110 and have five densities each; group_magnitude, slimming, map_taylor and others
+            remove whole channels of any model, in all layers that they go together in, so that `shrink` makes it
+            smaller.
         seed: For random, and for the examples that are drawn.
         data: What heuristics look at that score by the loss, as `--list` says of them: (inputs, labels), arrays or
             structures of them; or a tf.data.Dataset of batches of such pairs, of which the first are taken. Where there
             are fewer than it says, all are taken. The model's weights and states are the same afterwards.
         loss: What these differentiate: a Keras loss, its name or a function of (labels, outputs). By default the loss
             that the model is compiled with, without what layers add to it.
-        round_to: For group_magnitude: channels that stay are a multiple of this, or all. TensorFlow is slow on odd
-            numbers of channels.
+        density_of: For whole channels, of what `density` is the kept share: all prunable weights, the channels that may
+            go at all, or the FLOPs that the prunable weights cost.
+        round_to: For whole channels: those that stay of a group are a multiple of this, or all; None for what the
+            heuristic's row says, mostly 8, for TensorFlow is slow on odd numbers of channels.
         layer_densities: For heuristics that prune by layer, such as layer_magnitude: the densities of some layers, by
             name; the others have `density`.
         accuracy: For sensitivity: evaluates the model as it is now on validation data, 0 to 1. It is called for each
@@ -188,17 +192,17 @@ def prune(
             without masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
-    round_to = integer("round_to", round_to, least=1)
-    known = {**HEURISTICS, _OF_GROUPS: None}
     if not isinstance(heuristic, str):
-        raise TypeError(f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(known)}.")
+        raise TypeError(
+            f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(HEURISTICS)}."
+        )
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
-    row: Chooses | None = lookup("heuristic", known, heuristic)
-    if layer_densities is not None:
-        row = find(heuristic, of_kernels(layer_densities, list(masks(model))).items())
-    if row is None:
-        row = _ByGroup(found=groups(model, _weights(model)), round_to=round_to)
+    lookup("heuristic", HEURISTICS, heuristic)
+    by_layer = () if layer_densities is None else of_kernels(layer_densities, list(masks(model))).items()
+    row = find(heuristic, by_layer, density_of=density_of)
+    if round_to is not None and (multiple := integer("round_to", round_to, least=1)) and isinstance(row, ByGroup):
+        row = replace(row, round_to=multiple)
     draw = None if data is None else drawn_from(data, seed)
     collect = Collector(model, find_loss=lambda: _loss(model, loss), draw=draw, seed=seed)
     try:
@@ -216,12 +220,12 @@ def prune(
 
 
 def prune_by(
-    row: Chooses,
+    row: Heuristic,
     model: Any,
     density: float,
     *,
     seed: int,
-    collect: Collect | None = None,
+    collect: Collect,
     accuracy: Callable[[], float] | None = None,
     remove_dead_units: bool = False,
 ) -> PruneReport:
@@ -246,7 +250,12 @@ def prune_by(
         row = replace(row, qualities=tuple(choose(scanned, values, before, keep).items()))
     if isinstance(row, ByWeight) and remove_dead_units:
         row = replace(row, at_most=True)
-    new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
+    scored: list[ScoredGroup] = []
+    if isinstance(row, ByGroup):
+        scored = row.scored(kernels=values, masks=before, seed=seed, collect=collect)
+        new = row.cut(scored, masks=before, density=density, collect=collect)
+    else:
+        new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
     if remove_dead_units:
         new = without_dead_units(new)
     own = {weight.ref() for weight in weights.values()}
@@ -258,21 +267,8 @@ def prune_by(
         pruned_share=gone.share,
         removed_norm=gone.norm,
         sensitivity=tuple(scanned),
+        groups=tuple(scored),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ByGroup:
-    """Chooses among the channels of one model that go together."""
-
-    found: list[Group]
-    round_to: int
-
-    def choose(
-        self, *, kernels: Any, masks: Any, density: float, seed: int, collect: Collect | None = None
-    ) -> dict[str, Mask]:
-        del seed, collect
-        return by_group.choose(self.found, kernels=kernels, masks=masks, density=density, round_to=self.round_to)
 
 
 def _weights(model: Any) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Graph:
         self.sizes: dict[int, dict[tuple[str, ...], Callable[[Kept], Any]]] = {}  # by the layer's id, of its config
         self.made: dict[int, tuple[str, Labels]] = {}  # by the layer's id: its name, the channels that it makes
         self.makers: dict[Any, int] = {}  # by the ref() of a variable: the axis along which it makes channels
+        self.given: dict[Any, tuple[Any, Tensor]] = {}  # by the same: the layer in the graph, what it makes of them
         self.readers: set[Any] = set()  # the ref() of each variable whose zeros say that a channel is not read
         self.called: dict[int, list[Tensor]] = {}  # by the id of a layer or of a model inside: inputs of a call
         self.left: dict[int, list[Tensor]] = {}  # by the id of a model inside: its outputs

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from tf_lottery.lazy_tf import keras
 from tf_lottery.pruning.channels.graph import Graph
+from tf_lottery.pruning.channels.group import Group, Map, Places
 from tf_lottery.pruning.channels.labels import PINNED, Labels
 from tf_lottery.pruning.channels.shrink import nonzero_of
 from tf_lottery.pruning.channels.walk import analysed
-
-Places = npt.NDArray[np.intp]  # [indices of an axis], which channel of the group each is of, -1 for none
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Channels that may go; channel k is that of all these places together."""
-
-    size: int  # channels
-    makers: Mapping[str, int]  # by the kernel's name: the axis along which it makes them
-    places: Mapping[str, Mapping[int, Places]]  # by the kernel's name and axis; makers and readers
 
 
 def groups(model: Any, kernels: Mapping[str, Any]) -> list[Group]:
@@ -51,11 +41,27 @@ def groups(model: Any, kernels: Mapping[str, Any]) -> list[Group]:
     together: dict[tuple[str, ...], list[int]] = {}
     for each, makers in made_by.items():
         together.setdefault(tuple(makers), []).append(each)
-    return [_group(graph, named, classes, makers, members) for makers, members in together.items()]
+    gammas = dict(batch_norm_scales(model))
+    return [_group(graph, named, gammas, classes, makers, members) for makers, members in together.items()]
+
+
+def batch_norm_scales(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the variable of each batch norm's scale; names are unique, as those of kernels."""
+    seen: Counter[str] = Counter()
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.scale:
+            name = layer.gamma.name.removesuffix(":0")
+            seen[name] += 1
+            yield name if seen[name] == 1 else f"{name}#{seen[name]}", layer.gamma
 
 
 def _group(
-    graph: Graph, named: Mapping[Any, str], classes: Labels, makers: tuple[str, ...], members: list[int]
+    graph: Graph,
+    named: Mapping[Any, str],
+    gammas: Mapping[str, Any],
+    classes: Labels,
+    makers: tuple[str, ...],
+    members: list[int],
 ) -> Group:
     channel = np.full(graph.count, -1, np.intp)  # by the class
     channel[members] = np.arange(len(members))
@@ -65,5 +71,22 @@ def _group(
             found = channel[classes[labels]]
             if (found >= 0).any():
                 places.setdefault(name, {})[axis] = found
+    scales = {
+        name: channel[classes[graph.axes[gamma.ref()][0]]]
+        for name, gamma in gammas.items()
+        if 0 in graph.axes.get(gamma.ref(), {})
+    }
+    maps: dict[int, Map] = {}
+    for reference in graph.makers:
+        if named.get(reference) in makers:
+            layer, tensor = graph.given[reference]
+            if tensor.axis is not None:
+                maps[id(layer)] = Map(axis=tensor.axis, places=channel[classes[tensor.labels]])
     axes = {named[reference]: axis for reference, axis in graph.makers.items() if reference in named}
-    return Group(size=len(members), makers={name: axes[name] for name in makers}, places=places)
+    return Group(
+        size=len(members),
+        makers={name: axes[name] for name in makers},
+        places=places,
+        scales={name: found for name, found in scales.items() if (found >= 0).any()},
+        maps=maps,
+    )

@@ -80,9 +80,12 @@ def _outputs(
     call = Call(
         inputs=[found[id(each)] for each in inputs], shapes=shapes, args=node.call_args, kwargs=node.call_kwargs
     )
-    outputs = RULES[type(layer)](graph, layer, call)
+    known = set(graph.makers)
+    found_here = RULES[type(layer)](graph, layer, call)
+    outputs = found_here if isinstance(found_here, list) else [found_here]
+    graph.given.update((reference, (layer, outputs[0])) for reference in graph.makers.keys() - known)
     graph.called.setdefault(id(layer), call.inputs)
-    return outputs if isinstance(outputs, list) else [outputs]
+    return outputs
 
 
 def _inside(graph: Graph, model: Any, given: list[Tensor], shapes: list[tuple[int | None, ...]]) -> list[Tensor]:
