@@ -60,8 +60,9 @@ class MomentumSGD(keras.optimizers.Optimizer):
         self._built = True
 
     def apply_gradients(self, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
-        # A schedule is read once a step, not once a variable: where a step is short, of a small convolutional network, that
-        # is a tenth of it. But `jit_compile` has Keras trace an update once for all steps, which would keep the first one's value.
+        # A schedule is read once a step, not once a variable: where steps are short, of small convolutional networks,
+        # that cost a twentieth of them. But with `jit_compile` Keras traces the update of a variable once, for all
+        # steps, so that it would keep the first one's value.
         once = _is_schedule(self.momentum) and not self.jit_compile
         self._momentum_of_step = self.momentum(self.iterations) if once else None
         try:
