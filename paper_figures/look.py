@@ -46,6 +46,7 @@ NAMES: Mapping[str, str] = {
     "one_cycle_restart": "one-cycle restart",
     "linear_lr_restart": "linear restart",
     "adaptive_linear_lr_restart": "adaptive linear restart",
+    "not_retrained": "before retraining",
 }
 _MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5, "P": 5.5, "p": 5.5}  # points; of equal weight for the eye
 _DATASETS = {
@@ -66,6 +67,7 @@ _HEURISTICS = {
     "half_output_magnitude": "unstructured by layer, output at half the rate",
     "normalised_magnitude": "unstructured, over the layer's norm",
     "lamp": "LAMP",
+    "saliency": "saliency",
     "snip": "SNIP",
     "taylor": "Taylor",
     "taylor_second_order": "Taylor, second order",
