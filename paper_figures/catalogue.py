@@ -241,7 +241,8 @@ def _of_trainings(scenes: Sequence[Scene]) -> Iterator[Drawing]:
                 family="other_schedules",
                 paper=in_paper("other_schedules", [first]),
                 title=f"{several[0].plain_subject}: {pruning_name(first.schedule, first.heuristic)} pruning",
-                subtitle="A line for each way in which the rate of the dense training falls",
+                subtitle=f"{pruning_name(first.schedule, first.heuristic)} pruning; ".capitalize()
+                + "a line for each way in which the rate of the dense training falls",
                 networks=(first.network,),
                 scenes=tuple(several),
                 compute=partial(other_schedules.other_schedules_numbers, several),

@@ -45,6 +45,17 @@ def started(block: Block) -> npt.NDArray[np.float64]:
     return select.over_trials(np.moveaxis(flat, 1, -1))[0] if flat.size else np.full(flat.shape[::2], np.nan)
 
 
+def ordered(scenes: Sequence[Scene]) -> list[Scene]:
+    """Return one scene for each criterion, in the order of their names above, those at random last."""
+    known = list(_CRITERIA)
+
+    def place(scene: Scene) -> tuple[bool, int]:
+        heuristic = scene.front.heuristic
+        return "random" in heuristic, known.index(heuristic) if heuristic in known else len(known)
+
+    return sorted(scenes, key=place)
+
+
 def is_told(block: Block) -> bool:
     """Say whether weights were pruned, not whole filters, and the accuracy before retraining is known."""
     return not block.is_structured and bool(np.isfinite(block.start).any())
@@ -61,7 +72,7 @@ def criteria_numbers(scenes: Sequence[Scene]) -> pd.DataFrame:
     The technique `not_retrained` is the pruned network before retraining, where results tell it.
     """
     parts = []
-    for scene in scenes:
+    for scene in ordered(scenes):
         block, main = scene.front, scene.main()
         chosen = select.equal_retraining(block, main)
         before = started(block)
@@ -89,7 +100,7 @@ def criteria_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: st
         subtitle: What is compared.
         size: For print or wide.
     """
-    block = scenes[0].front
+    scenes, block = ordered(scenes), scenes[0].front
     names = [criterion_name(scene.front.heuristic) for scene in scenes]
     techniques = list(dict.fromkeys(numbers.technique))
     densities = sorted(set(numbers.density), reverse=True)
@@ -98,6 +109,7 @@ def criteria_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: st
         f"Points: {told_trials(numbers.trials)}; lines: lowest to highest. 0: mean of "
         f"{count} dense network{'s' * (count > 1)}, {mean:.2f} %. Each panel has its own range: "
         "those before retraining span many times what those after it do."
+        f"{_left_out(numbers)}"
     ) + doubtful.told(numbers)
     figure, axes = page(
         Words(title=_title(scenes), subtitle=subtitle, note=note), size, rows=len(densities), columns=len(techniques),
@@ -109,16 +121,24 @@ def criteria_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: st
         row, column = divmod(place, len(techniques))
         here = numbers[(numbers.density == densities[row]) & (numbers.technique == techniques[column])]
         look = _look(techniques[column], hollow=block.source == "published")
-        for point in here.itertuples():
+        panel.set_xlim(*(limits := _limits(here)))
+        for _, point in here.iterrows():
             y = places[str(point.heuristic)]
+            if point.value < limits[0]:
+                panel.plot([limits[0]], [y], **look | {"marker": 4, "markersize": 5}, zorder=3)
+                told = f"{point.value:.0f}".replace("-", "\u2212")
+                panel.annotate(
+                    told, (limits[0], y), xytext=(7, 0), textcoords="offset points", fontsize=6, va="center",
+                    color=look["color"],
+                )  # fmt: skip
+                continue
             panel.plot([point.low, point.high], [y, y], color=look["color"], linewidth=1.0, solid_capstyle="butt")
             panel.plot([point.value], [y], zorder=3, **look)
             if point.doubtful:
-                ring(panel, [(float(point.value), y)])
+                ring(panel, [(point.value, y)])
         panel.axvline(0, color=INK, linewidth=0.8, zorder=1)
         panel.set_yticks(range(len(scenes)), names if column == 0 else [""] * len(scenes))
         panel.set_ylim(len(scenes) - 0.5, -0.5)
-        panel.margins(x=0.1)
         panel.grid(visible=False, axis="y")
         panel.hlines(range(len(scenes)), 0, 1, transform=panel.get_yaxis_transform(), color=FAINT, linewidth=0.6,
                      zorder=0)  # fmt: skip
@@ -126,7 +146,7 @@ def criteria_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: st
         panel.tick_params(axis="y", length=0)
         panel.tick_params(labelsize=6.5)
         panel.set_title(name(techniques[column]) if row == 0 else "", fontsize=6.8, pad=3)
-        panel.set_xlabel(f"change at {1 / densities[row]:.3g}x [{block.unit}]" if column == 0 else "")
+        panel.set_xlabel(f"change at {1 / densities[row]:.3g}x [{block.unit}]", fontsize=6.5)
         panel.spines["left"].set_visible(False)
     return figure
 
@@ -142,6 +162,21 @@ def told(numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
         each = "; ".join(f"{criterion_name(str(r.heuristic))} {r.value:+.2f} {unit}" for r in rows.itertuples())
         sentences.append(f"{name(str(technique))}{t}: {each}")
     return f"At {1 / density:.3g}x, {'. '.join(sentences)}."
+
+
+def _limits(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the x range of a panel: of all criteria but those at random, which may fall far below all others."""
+    held = rows[~rows.heuristic.str.contains("random")]
+    held = held if len(held) else rows
+    low, high = min(0.0, float(held.low.min())), max(0.0, float(held.high.max()))
+    pad = 0.1 * (high - low) or 0.5
+    return low - pad, high + pad
+
+
+def _left_out(numbers: pd.DataFrame) -> str:
+    panels = numbers.groupby(["density", "technique"])
+    left = any(bool((rows.value < _limits(rows)[0]).any()) for _, rows in panels)
+    return " Carets: lower than the panel, by how much is beside them." if left else ""
 
 
 def _title(scenes: Sequence[Scene]) -> str:

@@ -131,6 +131,8 @@ FAMILIES: Mapping[str, Family] = {
     ),
 }
 
+PUBLISHED: Sequence[str] = tuple(name for name, row in FAMILIES.items() if row.published)
+
 # What a page should say beside any number of a figure.
 NUMBERING = "Figure numbers are those of the paper for its main networks; they have not been checked against the print."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tf_lottery.networks.recipes import RECIPES
+from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.results_row import training_digest
+from tf_lottery.networks.recipes import LR_SCHEDULES, RECIPES, resolve
 
 from .blocks import SAFE_ZONE, Block
 from .canvas import Size, Words, page, ring
 from .gain import gain_numbers
-from .look import INK, ZONE, dataset_name, network_name, pruning_name
+from .look import INK, ZONE, dataset_name, network_name
 from .scene import Scene, told_trials
 
 PAIR = "lr_rewind-fine_tune"
@@ -30,8 +33,21 @@ _HEIGHTS: dict[Size, float] = {"print": 1.7, "wide": 2.8}
 
 
 def falls(block: Block) -> str:
-    """Return how the rate of the block's dense training falls; of a recipe that is not known here, its name."""
-    return RECIPES[block.recipe].lr_schedule if block.recipe in RECIPES else block.recipe
+    """Return how the rate of the block's dense training falls; of a recipe that is not known here, its name.
+
+    The recipe's own way, or, with --lr_schedule, the one by which the recipe is the training that the results name; then
+    fine-tuned at the last rate or, with --fine_tune_rate, at a hundredth of the highest. Other rates are not found.
+    """
+    if block.recipe not in RECIPES:
+        return block.recipe
+    recipe = RECIPES[block.recipe]
+    if block.dataset in DATASETS:
+        examples, epochs = DATASETS[block.dataset].train_examples, int(block.total_epochs)
+        for schedule, tuned in itertools.product(LR_SCHEDULES, (None, float(f"{recipe.learning_rate / 100:.6g}"))):
+            told = resolve(block.recipe, examples=examples, epochs=epochs, lr_schedule=schedule, fine_tune_rate=tuned)
+            if training_digest(told) == block.training:
+                return schedule
+    return recipe.lr_schedule
 
 
 def shown_schedule(block: Block, among: Sequence[Block]) -> str:
@@ -77,8 +93,7 @@ def other_schedules_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subti
         f"difference that any two of their trials allow. Dense networks, mean [%]: {dense}. Grey: 25% to 90% of T, the "
         "paper's safe zone."
     )
-    title = f"{network_name(block.network)} on {dataset_name(block.dataset)}: "
-    title += f"{pruning_name(block.schedule, block.heuristic)} pruning, other schedules"
+    title = f"{network_name(block.network)} on {dataset_name(block.dataset)}: rewinding where rates fall otherwise"
     figure, axes = page(
         Words(title=title, subtitle=subtitle, note=note), size, columns=len(densities), panel_height=_HEIGHTS[size],
         left=0.68, right=0.1, column_gap=0.42, head=0.34,

@@ -59,7 +59,7 @@ def schedules_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: S
         for density, part in shown.items()
     }
     note = scene.note(numbers) + max(left_frame(shown[density], limits[density]) for density in densities)
-    note += " Light in the lower row: the two of the upper one." if len(rows) > 1 else ""
+    note += " Light in the lower row: fine-tuning and learning rate rewinding once more." if len(rows) > 1 else ""
     note += doubtful.told(numbers)
     sources = [(name, block.source) for name in drawn]
     figure, axes = page(
@@ -106,6 +106,6 @@ def _epochs_axis(axes: Axes, epochs: Sequence[float]) -> None:
     for t in reversed(epochs[:-1]):
         if np.log(ticks[-1] / t) * inches / reach >= 0.23 and (t == low or np.log(t / low) * inches / reach >= 0.23):
             ticks.append(t)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t:g}"))
