@@ -35,8 +35,8 @@ _HEIGHTS: dict[Size, float] = {"print": 1.7, "wide": 2.8}
 def falls(block: Block) -> str:
     """Return how the rate of the block's dense training falls; of a recipe that is not known here, its name.
 
-    The recipe's own way, or, with --lr_schedule, the one by which the recipe is the training that the results name; then
-    fine-tuned at the last rate or, with --fine_tune_rate, at a hundredth of the highest. Other rates are not found.
+    The recipe's own way, or, with --lr_schedule, the one by which the recipe is the training that the results name;
+    then fine-tuned at the last rate or, with --fine_tune_rate, at a hundredth of the highest. No other is found.
     """
     if block.recipe not in RECIPES:
         return block.recipe
