@@ -47,7 +47,7 @@ def retraining(technique: str) -> tuple[Epochs, Rates]:
 
 def figure(techniques: Sequence[str], *, rates: Literal["log", "linear"]) -> Figure:
     """Return a row for each technique: the dense training in grey, then the retraining in its colour."""
-    drawing = Figure(figsize=(6.9, 5.0), layout="constrained")
+    drawing = Figure(figsize=(6.9, 0.5 + 0.9 * len(techniques)), layout="constrained")
     drawing.suptitle(
         "The learning rate of each technique, and the weights it starts from (dot)",
         x=0.01,

@@ -14,15 +14,16 @@ from tf_lottery.command_names import experiment
 from tf_lottery.pruning.by_filter import SAME_SETTING
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
-from .blocks import same_density, training_name
+from .blocks import Block, blocks, same_density, training_name
 from .check import is_translation
+from .doubtful import trials_of
 from .look import dataset_name, network_name, pruning_name
 from .recipe import other_recipe, precision_of
 
 CELL = ("network", "dataset", "heuristic", "schedule", "technique", "density", "retrain_epochs")
 COLUMNS = (
     *CELL,
-    *("published_median", "published_low", "published_high", "published_trials"),
+    *("published_median", "published_low", "published_high", "published_trials", "published_doubtful"),
     *("median", "low", "high", "trials", "difference", "unit", "place", "training", "seed", "precision", "why"),
 )
 RULE = (
@@ -34,6 +35,8 @@ CHANCE = (
     "Of networks that are equally good, one trial lies outside the range of n others with probability 2 / (n + 1): in "
     "half of the cells with three published trials."
 )
+Doubts = list[tuple[Block, npt.NDArray[np.object_]]]
+
 _WIDTH = 100  # columns of a terminal
 _TRAINING = ["network", "dataset", "training", "seed"]
 _ORDER = {name: place for place, name in enumerate(("dense", *TECHNIQUES))}
@@ -42,15 +45,17 @@ _ORDER = {name: place for place, name in enumerate(("dense", *TECHNIQUES))}
 def compare_table(published: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each cell of one's own: network, training, pruning, technique, density and t.
 
-    Accuracies are in percent, or BLEU. `place` says where the own median is: inside the published range, below or
-    above it; "" where nothing is published for the cell, and `why` has the reason.
+    Accuracies are in percent, or BLEU. `published_doubtful` names the published trials that the rule of
+    `paper_figures/doubtful.py` finds, as "2, 3". `place` says where the own median is: inside the published range,
+    below or above it; "" where nothing is published for the cell, and `why` has the reason.
 
     Args:
         published: Rows of `tables.published`.
         own: Rows of `tables.own`.
     """
+    doubts = _doubts(published[published.network.isin(own.network)])
     rows = [
-        _row(cell, published if precision else published[:0], precision, why)
+        _row(cell, published if precision else published[:0], precision, why, doubts)
         for _, training in own.groupby(_TRAINING, dropna=False)
         for precision, why in [_recipe(training, published)]
         for cell in _cells(training)
@@ -76,7 +81,7 @@ def as_text(table: pd.DataFrame) -> str:
         )
     parts = [f"{title}\n{text_table(rows).to_string(index=False)}" for title, rows in studies(matched)]
     told = [f"No published partner: {line}." for line in unmatched(table)]
-    lines = [fill(line, _WIDTH, subsequent_indent="    ") for line in (summary(matched), *told)]
+    lines = [fill(line, _WIDTH, subsequent_indent="    ") for line in (summary(matched), *doubtful(matched), *told)]
     return "\n\n".join([*parts, "\n".join(lines), fill(f"{RULE} {CHANCE}", _WIDTH)])
 
 
@@ -103,9 +108,10 @@ def text_table(rows: pd.DataFrame) -> pd.DataFrame:
             "density": rows.density.map("{:.4f}".format),
             "t": rows.retrain_epochs.map("{:g}".format),
             "published": [
-                _with_range(*values)
-                for values in zip(
-                    rows.published_median, rows.published_low, rows.published_high, rows.published_trials, strict=True
+                _with_range(*values) + " ?" * bool(doubt)
+                for *values, doubt in zip(
+                    rows.published_median, rows.published_low, rows.published_high, rows.published_trials,
+                    rows.published_doubtful, strict=True,
                 )
             ],
             "trials": rows.published_trials.astype(str),
@@ -125,6 +131,16 @@ def summary(matched: pd.DataFrame) -> str:
     places = matched.place.value_counts()
     others = ", ".join(f"{places.get(place, 0)} {place}" for place in ("below", "above"))
     return f"Inside the published range: {places.get('inside', 0)} of {len(matched)}; {others}."
+
+
+def doubtful(matched: pd.DataFrame) -> list[str]:
+    """Return a sentence about published trials that are doubtful, [] for none."""
+    rows = matched[matched.published_doubtful != ""]
+    cells = [
+        f"{row.technique} at {row.density:.4f} with t = {row.retrain_epochs:g} (trial {row.published_doubtful})"
+        for row in rows.itertuples()
+    ]
+    return [f"? Published, but neighbours and trials do not allow it: {'; '.join(cells)}."] if cells else []
 
 
 def unmatched(table: pd.DataFrame) -> list[str]:
@@ -171,7 +187,25 @@ def _of_cell(first: pd.Series[Any], rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[same]
 
 
-def _row(cell: pd.DataFrame, published: pd.DataFrame, precision: str, why: str) -> dict[str, Any]:
+def _doubts(published: pd.DataFrame) -> Doubts:
+    """Return each way of pruning that is published, and its doubtful trials [technique, density, t]."""
+    return [(block, trials_of(block)) for block in blocks(published)]
+
+
+def _doubtful(partner: pd.DataFrame, doubts: Doubts) -> str:
+    """Return which trials of a published cell are doubtful, as text."""
+    if not len(partner) or partner.technique.iloc[0] == "dense":
+        return ""
+    first = partner.iloc[0]
+    for block, trials in doubts:
+        if block.kind == (first.network, first.dataset, first.heuristic, first.schedule):
+            density = block.place(first.density)
+            t = block.epochs.index(float(first.retrain_epochs))
+            return "" if density is None else str(trials[block.techniques.index(first.technique), density, t])
+    return ""
+
+
+def _row(cell: pd.DataFrame, published: pd.DataFrame, precision: str, why: str, doubts: Doubts) -> dict[str, Any]:
     first = cell.iloc[0]
     among = _of_technique(first, published)
     partner = _of_cell(first, among)
@@ -186,6 +220,7 @@ def _row(cell: pd.DataFrame, published: pd.DataFrame, precision: str, why: str) 
         "published_low": theirs.min(),
         "published_high": theirs.max(),
         "published_trials": len(theirs),
+        "published_doubtful": _doubtful(partner, doubts),
         "median": ours.median(),
         "low": ours.min(),
         "high": ours.max(),

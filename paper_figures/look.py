@@ -15,6 +15,7 @@ LOOK: Mapping[str, tuple[str, str]] = {  # technique: colour, marker
     "lr_rewind": ("#D97700", "o"),
     "low_lr_weight_rewind": ("#B5559B", "h"),
     "reinit": ("#1B3A6B", "X"),
+    "tenth_rate_fine_tune": ("#00838F", "d"),
     # The restarts, which are not in the paper.
     "scaled_lr_restart": ("#4D4D4D", "<"),
     "cyclic_lr_restart": ("#7B52C7", "v"),
@@ -29,6 +30,7 @@ _LINES: Mapping[str, Any] = {
     "lr_rewind": "-",
     "low_lr_weight_rewind": (0, (6, 2, 1, 2)),
     "reinit": (0, (3, 1, 1, 1, 1, 1)),
+    "tenth_rate_fine_tune": (0, (5, 1, 1, 1, 1, 1)),
     "scaled_lr_restart": (0, (7, 1.5)),
     "cyclic_lr_restart": (0, (3, 1.2)),
     "one_cycle_restart": (0, (4, 1.2, 1, 1.2)),
@@ -41,6 +43,7 @@ NAMES: Mapping[str, str] = {
     "lr_rewind": "learning rate rewinding",
     "low_lr_weight_rewind": "low-rate weight rewinding",
     "reinit": "reinitialisation",
+    "tenth_rate_fine_tune": "tenth-rate fine-tuning",
     "scaled_lr_restart": "scaled restart",
     "cyclic_lr_restart": "cyclic restart",
     "one_cycle_restart": "one-cycle restart",
@@ -60,6 +63,8 @@ _DATASETS = {
 _HEURISTICS = {
     "global_magnitude": "unstructured",
     "layer_magnitude": "unstructured by layer",
+    "global_quality": "unstructured by layers' deviation",
+    "sensitivity": "unstructured by layers' sensitivity",
     "structured_a": "structured A",
     "structured_b": "structured B",
     "layer_random": "random by layer",
@@ -160,6 +165,7 @@ def network_name(network: str) -> str:
     """Return the network as people write it: resnet20_x0.5 is ResNet-20 x0.5."""
     base, _, width = network.partition("_x")
     shown = {"lenet_300_100": "LeNet-300-100", "gnmt": "GNMT", "vgg16_nofc": "VGG-16"}.get(base, base)
+    shown = re.sub(r"^lenet_(\d+)$", r"LeNet-\1", shown)
     shown = re.sub(r"^resnet(\d+)$", r"ResNet-\1", shown)
     shown = re.sub(r"^vgg(\d+)$", r"VGG-\1", shown)
     return f"{shown} x{width}" if width else shown

@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from .compare import CHANCE, RULE, studies, summary, text_table, unmatched
+from .compare import CHANCE, RULE, doubtful, studies, summary, text_table, unmatched
 from .look import name
 
 _LABELS = ("Technique", "Density", "t", "Published", "Own", "Difference", "Place")
@@ -21,7 +21,8 @@ def comparison(table: pd.DataFrame) -> str:
     matched = table[table.place != ""]
     if not len(matched):
         return ""
-    told = "".join(f"<li>No published partner: {escape(line)}.</li>" for line in unmatched(table))
+    lines = [*doubtful(matched), *(f"No published partner: {line}." for line in unmatched(table))]
+    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return (
         f'<h2 id="compare">Published against own</h2>\n<p><b>{escape(summary(matched))}</b> {escape(RULE)} '
         f'{escape(CHANCE)} n: trials. <a href="compare.csv" download>All of it as CSV</a>.</p>\n'

@@ -42,6 +42,15 @@ def test_a_table_that_is_written_is_read(tmp_path):
         results.read(tmp_path / "other.csv")
 
 
+def test_columns_that_came_later_are_there_where_a_result_has_them_and_are_numbers_when_read(tmp_path):
+    table = results.table([ROWS[0], row(start_test_accuracy=0.25, dead_units=3), row(density=0.1)])
+    assert tuple(table.columns) == (*results.COLUMNS, "start_test_accuracy", "dead_units")
+    (tmp_path / "results.csv").write_text(results.to_csv(table))
+    again = results.read(tmp_path / "results.csv")
+    assert again.start_test_accuracy.dropna().tolist() == [0.25]
+    assert again.dead_units.dropna().tolist() == [3]
+
+
 def test_digests_never_read_as_numbers_and_older_tables_and_results_get_their_letters(tmp_path):
     digests = {"training": "1204e698", "environment": "83848104"}
     older = [row("dense", **digests, environment_record={"data": "00000012"}), row(**digests)]

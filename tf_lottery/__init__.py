@@ -88,7 +88,12 @@ _WHERE = {
     "strip": "pruning.strip",
 }
 
-_register("tf_lottery.rewinding.momentum_sgd", "tf_lottery.rewinding.rates", "tf_lottery.rewinding.values_by_step")
+_register(
+    "tf_lottery.rewinding.momentum_sgd",
+    "tf_lottery.rewinding.rates",
+    "tf_lottery.rewinding.values_by_step",
+    "tf_lottery.networks.dropout",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ COLUMNS = (
     *("test_loss", "validation_loss", "dense_flops", "kept_weights", "prunable_weights", "epochs", "recipe"),
     *("training", "seed", "environment", "data", "stage"),
 )
+LATER = ("start_test_accuracy", "start_validation_accuracy", "dead_units")  # columns that older results lack
 _DIGESTS = {"training": "t", "environment": "e", "data": "d"}  # column: the letter that its digests begin with
 TEXT = (  # columns
     "network",
@@ -39,7 +40,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         for row in rows
         if row.get("status") == "done"
     ]
-    frame = lettered(pd.DataFrame(done).reindex(columns=list(COLUMNS)))
+    later = [column for column in LATER if any(column in row for row in done)]
+    frame = lettered(pd.DataFrame(done).reindex(columns=[*COLUMNS, *later]))
     order = [
         "network",
         "dataset",
@@ -65,7 +67,8 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: A column is missing.
     """
-    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values={"flops": [""]})
+    empty = {name: [""] for name in ("flops", *LATER)}
+    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=empty)
     if "data" not in frame:  # a table of an older version
         frame["data"] = ""
     if missing := [column for column in COLUMNS if column not in frame.columns]:

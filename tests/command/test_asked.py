@@ -19,6 +19,9 @@ WORKERS = "expected auto, or a number of processes, 1 or more"
 COMMA = "nothing stands before or after a comma"
 
 
+BY_LAYER = ["--heuristic=layer_magnitude"]
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -103,6 +106,29 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
             "trains with adam, which has none; expected a recipe with momentum_sgd. cyclic_lr_restart moves the rate",
         ),
         (["--warmup_epochs=2", "--lr_schedule=one_cycle"], "begins with a warm-up of its own"),
+        (
+            ["--remove_dead_units", "--network=resnet20"],
+            "expected a network each of whose layers reads the one before it",
+        ),
+        (["--recipe=lenet_mnist_dropout", "--network=resnet20"], "a network that takes it: lenet_300_100, lenet_5."),
+        (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
+        (
+            ["--layer_density=logits:0.5", "--density=0.5"],
+            "the density follows from the layers'. Expected one of the two",
+        ),
+        (
+            ["--layer_density=logits:0.5", "--heuristic=random"],
+            "--layer_density=logits:0.5: random does not prune by layer; expected, for densities by layer, layer_magn",
+        ),
+        ([*BY_LAYER, "--layer_density=logits:0.5"], "lacks hidden_1, hidden_2: expected each layer once"),
+        ([*BY_LAYER, "--layer_density=logit:0.5"], "no layer 'logit'. Did you mean 'logits'?"),
+        ([*BY_LAYER, "--layer_density=logits"], "'logits' has no colon; expected a layer and its density"),
+        ([*BY_LAYER, "--layer_density=logits:half"], "'half' is no number; expected a layer and its density"),
+        ([*BY_LAYER, "--layer_density=logits:0"], "density of logits is 0; expected above 0"),
+        (
+            [*BY_LAYER, "--by_turns", "--layer_density=hidden_1:0.5,hidden_2:0.5,logits:0.5"],
+            "--by_turns with --strategy=weight_rewind: expected trained weights: fine_tune",
+        ),
         (["--heuristic=structured_a", "--schedule=one_shot"], "rates for resnet56 and resnet110 only"),
         (
             ["--heuristic=random,structured_a", "--schedule=one_shot", "--density=0.5", "--network=resnet56"],
@@ -181,6 +207,15 @@ def test_every_value_within_the_bounds_is_taken(capsys, flags):
         [],
         ["--schedule=one_shot", "--strategy=lr_rewind,reinit", "--density=0.5,0.2,0.2", "--retrain_epochs=1,2"],
         ["--heuristic=random,layer_magnitude", "--density=0.3,0.5", "--trials=7"],
+        [*BY_LAYER, "--layer_density=hidden_1:0.1,hidden_2:0.2,logits:0.5", "--remove_dead_units"],
+        [
+            *BY_LAYER,
+            "--by_turns",
+            "--network=lenet_5",
+            "--strategy=lr_rewind",
+            "--schedule=one_shot",
+            "--layer_density=conv_1:0.66,conv_2:0.12,hidden:0.08,logits:0.19",
+        ],
     ],
 )
 def test_a_grid_counts_its_specs_without_making_them(flags):

@@ -5,9 +5,12 @@ import re
 import shutil
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from tf_lottery import checkpoint
+from tf_lottery.experiments.properties import check
 from tf_lottery.experiments.store import Store
 
 REQUIRED = (
@@ -165,3 +168,26 @@ def test_a_training_that_diverges_fails_alone_and_is_listed_at_the_end(run, tool
     assert "--retry_failed" in err
     out, _ = run(*flags, "--trials=1")
     assert "weight_rewind" in out
+
+
+def test_layers_of_their_own_densities_are_pruned_and_retrained_by_turns(run):
+    """Han et al. 2015 in small: dense layers, then convolutions, twice; what is held stays bit for bit."""
+    flags = [
+        "--network=lenet_5_x0.2", "--epochs=2", "--retrain_epochs=1", "--trials=1", "--strategy=tenth_rate_fine_tune",
+        "--heuristic=layer_magnitude", "--layer_density=conv_1:0.9,conv_2:0.7,hidden:0.6,logits:0.8", "--by_turns",
+        "--remove_dead_units",
+    ]  # fmt: skip
+    out, _ = run(*flags)
+    store = Store(run.folder / "runs")
+    found = check(store)
+    assert (found.faults, dict(found.unchecked)) == ([], {})
+    results = sorted(store.results({}), key=lambda result: result["search_cost"])
+    turns = [result["heuristic"].split("+")[-1] for result in results[1:]]
+    assert turns == ["dense_layers", "convolutional_layers"] * (len(turns) // 2)
+    assert len(turns) > 2
+    states = [checkpoint.read(store.final(result["stage"]))[0] for result in results]
+    for before, after, result in zip(states, states[1:], results[1:], strict=False):
+        held = "conv" if "dense" in result["heuristic"] else "hidden"
+        mask = after[f"masks/{held}/kernel"] != 0
+        assert np.array_equal(before[f"weights/{held}/kernel"] * mask, after[f"weights/{held}/kernel"])
+    assert "layer_magnitude+by_layer+live_units" in out

@@ -17,6 +17,7 @@ RATES = {
     "lr_rewind": [(0, 0.1), (39, 0.01), (84, 0.001)],
     "low_lr_weight_rewind": [(0, 0.001)],
     "reinit": [(0, 0.1), (91, 0.01), (136, 0.001)],
+    "tenth_rate_fine_tune": [(0, 0.01)],
 }
 # Epochs after pruning, of t = 130, with the rate there: a tenth of them is the warm-up, and then 117 are left.
 RESTARTS = {
@@ -73,7 +74,7 @@ def test_each_technique_is_a_row_of_the_drawing_with_a_dot_where_its_weights_com
         drawn += techniques
         dots += [[float(line.get_xdata()[0]) for line in row.lines if line.get_marker() == "o"] for row in rows]
     assert drawn == list(TECHNIQUES)
-    assert dots == [[182], [52], [182], [52], [], *[[182]] * 5]
+    assert dots == [[182], [52], [182], [52], [], *[[182]] * 6]
 
 
 def test_the_page_of_techniques_has_a_row_for_each(drawing):

@@ -12,8 +12,9 @@ from tf_lottery.experiments.results_row import WrongDensityError, identity
 from tf_lottery.experiments.spec import RetrainSpec, TrainSpec
 from tf_lottery.networks.recipes import resolve
 from tf_lottery.networks.registry import find
+from tf_lottery.pruning.dead_units import without_dead_units
 from tf_lottery.pruning.masked_kernels import prunable_kernels
-from tf_lottery.pruning.prune import prune
+from tf_lottery.pruning.prune import masks, prune, set_masks
 from tf_lottery.training.engine import Engine
 from tf_lottery.training.randomness import Draws
 
@@ -88,6 +89,24 @@ def test_a_pruned_network_is_counted_by_its_weights(engine):
     found = measure(HALF, engine, asked=report.kept, environment=ENVIRONMENT)
     assert (found["kept_weights"], found["prunable_weights"]) == (KEPT, TOTAL)
     assert found["dense_flops"] > found["flops"] > 0
+
+
+def test_connections_of_dead_units_may_go_beside_what_the_density_asks_for_and_are_counted(engine):
+    prune(engine.model, 0.5)
+    new = masks(engine.model)
+    new["hidden_2/kernel"][:, [2, 5]] = 0
+    without = without_dead_units(new)
+    set_masks(engine.model, without)
+    asked = sum(int(mask.sum()) for mask in without.values())
+    assert asked < sum(int(mask.sum()) for mask in new.values()) < KEPT
+    with pytest.raises(WrongDensityError):
+        measure(HALF, engine, asked=asked, environment=ENVIRONMENT)
+    spec = replace(HALF, remove_dead_units=True)
+    found = measure(spec, engine, asked=asked, environment=ENVIRONMENT)
+    inputs = without["logits/kernel"].any(axis=1).sum() + without["hidden_2/kernel"].any(axis=1).sum()
+    assert (found["kept_weights"], found["dead_units"]) == (asked, 30 + 10 - inputs)
+    with pytest.raises(WrongDensityError):
+        measure(spec, engine, asked=KEPT + 1, environment=ENVIRONMENT)
 
 
 def test_masks_that_keep_another_number_than_the_density_are_refused(engine):

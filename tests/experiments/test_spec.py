@@ -40,10 +40,11 @@ OTHER_VALUES = {
     "recipe": "other", "optimizer": "adam", "momentum": 0.8, "nesterov": True, "learning_rate": 0.2, "batch_size": 63,
     "epochs": 31, "total_steps": 1, "drops": (1,), "l2": 0.5, "examples": 1298,
     "precision": "mixed_bfloat16", "lr_schedule": "cosine", "warmup_steps": 1, "fine_tune_rate": 0.1,
-    "network": "resnet20", "dataset": "mnist",
+    "l1": 0.5, "dropout": 0.5, "network": "resnet20", "dataset": "mnist",
     "seed": 1, "trial": 2, "numerical_format": 2, "training": replace(TRAINING, epochs=31), "heuristic": "random",
     "schedule": "iterative", "technique": "fine_tune", "density": 0.4, "retrain_epochs": 29.0,
     "parent": replace(DENSE, trial=2),
+    "layer_densities": (("logits/kernel", 0.5),), "trained": "dense", "remove_dead_units": True,
 }  # fmt: skip
 
 
@@ -191,6 +192,7 @@ def test_the_default_retraining_is_t_and_for_rewound_weights_the_end_of_the_safe
         "reinit": 30,
         "weight_rewind": 27,
         "low_lr_weight_rewind": 27,
+        "tenth_rate_fine_tune": 30,
         "scaled_lr_restart": 30,
         "cyclic_lr_restart": 30,
         "one_cycle_restart": 30,

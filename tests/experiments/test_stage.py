@@ -18,6 +18,7 @@ from tf_lottery.experiments.executors.work import work
 from tf_lottery.experiments.grid import Grid
 from tf_lottery.experiments.keepers import going_path
 from tf_lottery.experiments.plan import plan
+from tf_lottery.experiments.properties import check
 from tf_lottery.experiments.spec import TrainSpec
 from tf_lottery.experiments.stage import StageRunner
 from tf_lottery.experiments.store import Store
@@ -40,7 +41,7 @@ def test_every_technique_level_trial_and_length_runs_on_one_trace(tmp_path):
     runner = StageRunner(store, Execution(), lambda *_: None)
     few = ("weight_rewind", "one_cycle_restart")
     stages = plan([*grid(2, 1, heuristics=("random",)).specs(), *grid(3, 2, few).specs()])
-    assert len(stages) == 1 + 10 * 2 + 2 + 2 * 2 * 2 * 2
+    assert len(stages) == 1 + 11 * 2 + 2 + 2 * 2 * 2 * 2
     for stage in stages:
         runner.run(stage)
         assert store.result(stage.name)["status"] == "done"
@@ -367,3 +368,40 @@ def _gradients_in_numpy(arrays, x, labels):
         gradients.insert(0, (values.T @ error).ravel())
         error = (error @ arrays[f"weights/{name}"].T) * (values > 0)
     return np.concatenate(gradients)
+
+
+def test_a_stage_that_scans_layers_and_removes_dead_units_goes_on_as_if_never_interrupted(tmp_path):
+    """Its accuracy before retraining, the scan and the rates of dropout are from its beginning."""
+    training = resolve("lenet_mnist_dropout", examples=1297, epochs=3)
+    grid = Grid(
+        network="lenet_300_100_x0.2", dataset="digits", training=training, heuristics=("sensitivity",),
+        schedule="iterative", techniques=("tenth_rate_fine_tune",), densities=(0.8, 0.2), retrain_epochs=(2,), trials=1,
+        seed=0, remove_dead_units=True,
+    )  # fmt: skip
+    stages = plan(list(grid.specs())[:3])
+    stop = Stop()
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    runner = StageRunner(whole, Execution(checkpoint_seconds=0.0), stop)
+    for stage in stages:
+        runner.run(stage)
+    runner._store = broken
+    for stage in stages:
+        stop.on = True
+        with pytest.raises(StoppedError):
+            runner.run(stage)
+        stop.on = False
+        runner.run(stage)
+    assert bytes_of(whole) == bytes_of(broken)
+    for stage in stages[1:]:
+        one, two = (store.result(stage.name) for store in (whole, broken))
+        assert one | {"wall_seconds": 0} == two | {"wall_seconds": 0}
+        assert one["heuristic"] == "sensitivity+live_units"
+        assert 0 < one["start_test_accuracy"] < 1
+        for file in ("sensitivity.csv", "layers.csv", "start_accuracy.json"):
+            assert (whole.folder(stage.name) / file).read_bytes() == (broken.folder(stage.name) / file).read_bytes()
+        masks = checkpoint.read(whole.final(stage.name))[0]
+        kept = [int(masks[f"masks/{name}"].sum()) for name in ("hidden/kernel", "hidden/kernel#2", "logits/kernel")]
+        lines = (whole.folder(stage.name) / "layers.csv").read_text().splitlines()[1:]
+        assert [int(line.split(",")[1]) for line in lines] == kept
+    assert runner.engine(stages[0].spec.dense).traces == (1, 1)
+    assert not check(whole).faults

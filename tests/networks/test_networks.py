@@ -3,6 +3,7 @@ import pytest
 
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks.registry import NETWORKS, find
+from tf_lottery.pruning.dead_units import dead_units
 from tf_lottery.pruning.flops import flops
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.prunable import prunable
@@ -13,13 +14,14 @@ COUNTS = {
     "resnet56": (851_760, 59, 856_058, 128_197_898),
     "resnet110": (1_722_672, 113, 1_731_002, 257_664_266),
     "lenet_300_100": (266_200, 3, 266_610, None),
+    "lenet_5": (430_500, 4, 431_080, None),
 }
 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_published_networks(name):
     weights, kernels, trainable, published_flops = COUNTS[name]
-    shape = (28, 28, 1) if name == "lenet_300_100" else (32, 32, 3)
+    shape = (28, 28, 1) if name.startswith("lenet") else (32, 32, 3)
     model = find(name).build(shape=shape, classes=10, l2=0.0)
     arrays = [kernel for kernel in model.trainable_variables if "kernel" in kernel.name]
     assert (sum(int(np.prod(kernel.shape)) for kernel in arrays), len(arrays)) == (weights, kernels)
@@ -37,6 +39,35 @@ def test_all_kernels_of_a_resnet_are_prunable_and_known_without_building_it(name
     assert shapes == network.kernel_shapes(shape=(32, 32, 3), classes=10)
 
 
+@pytest.mark.parametrize("name", ["lenet_300_100", "lenet_300_100_x0.3", "lenet_5", "lenet_5_x0.2"])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (17, 20, 2), (9, 7, 3)])
+def test_all_kernels_of_a_lenet_are_a_chain_and_known_without_building_it(name, shape):
+    network = find(name)
+    model = prunable(network.build(shape=shape, classes=4, l2=0.0))
+    shapes = {kernel: tuple(weights.shape) for kernel, weights, _ in prunable_kernels(model)}
+    assert network.kernel_shapes(shape=shape, classes=4) == shapes
+    assert list(network.kernel_shapes(shape=shape, classes=4)) == list(shapes)  # in the order of the layers
+    assert network.is_chain
+    assert not dead_units({kernel: np.ones(shape, np.uint8) for kernel, shape in shapes.items()})
+
+
+def test_lenet_5_is_caffes_with_rectified_convolutions():
+    """Against its own formulas on one image: sums over windows, without a layer of Keras."""
+    keras.utils.set_random_seed(1)
+    model = find("lenet_5_x0.1").build(shape=(28, 28, 1), classes=10, l2=0.0)
+    for variable in model.trainable_variables:
+        variable.assign(np.random.default_rng(2).normal(0, 0.3, variable.shape))
+    x = image = np.random.default_rng(3).normal(size=(28, 28, 1))
+    first, first_bias, second, second_bias, *dense = [variable.numpy() for variable in model.trainable_variables]
+    for kernel, bias in ((first, first_bias), (second, second_bias)):
+        windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(0, 1))  # [y, x, channel, 5, 5]
+        x = np.maximum(np.einsum("yxcij,ijco->yxo", windows, kernel) + bias, 0)
+        x = x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, -1).max(axis=(1, 3))
+    assert x.shape == (4, 4, 5)
+    hidden = np.maximum(x.ravel() @ dense[0] + dense[1], 0)
+    assert model(image[None]).numpy()[0] == pytest.approx(hidden @ dense[2] + dense[3], rel=1e-4, abs=1e-4)
+
+
 # Of a family that differs in depth only, the small ones.
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - {f"resnet{depth}" for depth in (20, 32, 44, 56, 110)}))
 def test_every_network_takes_any_shape_and_number_of_classes(name):
@@ -46,7 +77,7 @@ def test_every_network_takes_any_shape_and_number_of_classes(name):
 
 
 def test_weight_decay_is_on_every_trainable_variable():
-    for name in ("resnet8", "lenet_300_100"):
+    for name in ("resnet8", "lenet_300_100", "lenet_5"):
         model = find(name).build(shape=(8, 8, 1), classes=10, l2=0.02)
         for variable in model.trainable_variables:  # so that no term is 0
             variable.assign(np.full(variable.shape, 0.5, np.float32))
@@ -84,7 +115,14 @@ def test_the_width_multiplies_filters():
         find("resnt20")
 
 
-def test_layers_of_lenet_have_names_by_which_masks_and_figures_of_two_runs_are_the_same():
+LAYERS = {
+    "lenet_300_100": ["image", "flatten", "hidden_1", "hidden_2", "logits"],
+    "lenet_5": ["image", "conv_1", "pool_1", "conv_2", "pool_2", "flatten", "hidden", "logits"],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_lenet_have_names_by_which_masks_and_figures_of_two_runs_are_the_same(name):
     for _ in range(2):  # of Keras' own, the second time's would be another
-        model = find("lenet_300_100").build(shape=(8, 8, 1), classes=10, l2=0.0)
-        assert [layer.name for layer in model.layers] == ["image", "flatten", "hidden_1", "hidden_2", "logits"]
+        model = find(name).build(shape=(8, 8, 1), classes=10, l2=0.0)
+        assert [layer.name for layer in model.layers] == LAYERS[name]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +61,14 @@ def test_epochs_end_in_order_at_every_rewind_step_and_at_the_end(name, examples,
 @pytest.mark.parametrize("network", ["lenet_300_100", "resnet20", "resnet56_x0.5"])
 def test_every_network_has_a_recipe_for_every_dataset(network, dataset):
     assert default_recipe(network, dataset) in RECIPES
+
+
+def test_the_recipes_for_han_differ_in_their_penalty_alone():
+    made = {which: resolve(f"lenet_mnist_{which}", examples=60_000) for which in ("l2", "l1", "no_decay")}
+    dropout = resolve("lenet_mnist_dropout", examples=60_000)
+    assert replace(dropout, recipe="lenet_mnist_l2", dropout=0.0) == made["l2"]
+    assert [(one.l2 > 0, one.l1 > 0) for one in made.values()] == [(True, False), (False, True), (False, False)]
+    assert len({replace(one, recipe="", l2=0.0, l1=0.0) for one in made.values()}) == 1
 
 
 @pytest.mark.parametrize(

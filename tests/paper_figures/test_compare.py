@@ -116,6 +116,23 @@ def test_medians_and_ranges_are_over_own_trials_and_the_ends_of_the_published_ra
     assert low < high
 
 
+def test_a_published_cell_that_its_neighbours_do_not_allow_is_marked_and_named(tmp_path, capsys, plain):
+    """One trial of ResNet-20, weights rewound 90 epochs at 3.82x, is 93.4% where all others are below 92.3%."""
+    assert sum(value > 93 for value in theirs(plain, "weight_rewind", 0.2621, 90)) == 1
+    rows = [own_row("weight_rewind", 0.2621, 90.0, 0.92), own_row("lr_rewind", 0.2621, 90.0, 0.92)]
+    path = written(tmp_path / "results.csv", rows)
+    assert main(["--compare", f"--results={path}", f"--output_dir={tmp_path}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    marked, other = (next(line for line in lines if line.strip().startswith(name)) for name in ("weight", "lr_rewind"))
+    assert "93.40) ?" in marked
+    assert "?" not in other
+    told = "? Published, but neighbours and trials do not allow it: weight_rewind at 0.2621 with t = 90 (trial 2)."
+    assert told in " ".join(line.strip() for line in lines)
+    with (tmp_path / "compare.csv").open() as file:
+        doubts = {row["technique"]: row["published_doubtful"] for row in csv.DictReader(file)}
+    assert doubts == {"weight_rewind": "2", "lr_rewind": ""}
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -106,8 +106,20 @@ def test_l2_is_the_gradient_of_half_the_sum_of_squares(nesterov):
     assert weights[0].numpy().tolist() == weights[1].numpy().tolist() == weights[2].numpy().tolist()
 
 
+def test_l1_is_the_gradient_of_the_sum_of_sizes_and_0_where_a_weight_is_0():
+    weight = tf.Variable([1.0, -2.0, 0.0, 0.25])
+    optimizer = tl.MomentumSGD(0.5, momentum=0.5, l1=0.1, l2=0.2)
+    value, buffer = np.array([1.0, -2.0, 0.0, 0.25]), np.zeros(4)
+    for _ in range(6):  # the last weight comes past 0 on the way
+        optimizer.apply_gradients([(tf.constant([0.0, 0.25, 0.0, 0.1]), weight)])
+        buffer = 0.5 * buffer + [0, 0.25, 0, 0.1] + 0.2 * value + 0.1 * np.sign(value)
+        value = value - 0.5 * buffer
+    assert weight.numpy() == pytest.approx(value, rel=1e-5)
+    assert (value[2], value[3] < 0) == (0, True)
+
+
 def test_it_is_loaded_by_name():
-    optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True, l2=0.5)
+    optimizer = tl.MomentumSGD(0.2, momentum=0.8, nesterov=True, l2=0.5, l1=0.25)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, tl.MomentumSGD)
     assert again.get_config() == optimizer.get_config()
@@ -123,6 +135,7 @@ def test_it_is_loaded_by_name():
         ({"l2": -1}, ValueError, "l2 is -1; expected 0 or more"),
         ({"l2": float("inf")}, ValueError, "l2 is inf; expected 0 or more, and finite"),
         ({"l2": float("nan")}, ValueError, "l2 is nan; expected 0 or more"),
+        ({"l1": -1}, ValueError, "l1 is -1; expected 0 or more"),
         ({"l2": None}, TypeError, "l2 is None .*; expected a number"),
         ({"nesterov": "yes"}, TypeError, "nesterov is 'yes'; expected True or False"),
         ({"learning_rate": "0.1"}, TypeError, r"learning_rate is '0.1' \(str\); expected a number"),

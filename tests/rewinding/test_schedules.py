@@ -103,6 +103,9 @@ def test_each_techniques_steps_are_as_the_paper_says(total, share):
     steps = {name: (TECHNIQUES[name].rates(retraining) - 1).tolist() for name in PAPER}
     assert steps["fine_tune"] == steps["low_lr_weight_rewind"] == [total - 1] * retrain
     assert steps["weight_rewind"] == steps["lr_rewind"] == list(range(total - retrain, total))
+    assert [name for name, row in TECHNIQUES.items() if row.adjusts_dropout] == ["tenth_rate_fine_tune"]
+    # Han et al. 2015: a tenth of the first.
+    assert TECHNIQUES["tenth_rate_fine_tune"].rates(retraining).tolist() == [np.float32(0.1)] * retrain
     assert steps["reinit"] == [*range(total), *[total - 1] * retrain]
 
 

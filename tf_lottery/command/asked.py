@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tf_lottery.command.flags import FLAGS
@@ -10,14 +10,17 @@ from tf_lottery.command.numbers import Number
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.executors.registry import EXECUTORS
-from tf_lottery.experiments.grid import Grid
+from tf_lottery.experiments.grid import Grid, levels
+from tf_lottery.experiments.layer_levels import Level, by_turns, on_the_way
 from tf_lottery.experiments.spec import DENSITY_DECIMALS, EPOCHS_DECIMALS
 from tf_lottery.home import expanded
 from tf_lottery.lookup import lookup
 from tf_lottery.networks import registry as networks
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import LR_SCHEDULES, PRECISIONS, RECIPES, Training, default_recipe, resolve
+from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.layer_densities import of_kernels, of_network
 from tf_lottery.rewinding.retraining import Retraining
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
@@ -46,6 +49,7 @@ def grids() -> list[Grid]:
         "strategy",
         "heuristic",
         "density",
+        "layer_density",
         "retrain_epochs",
         "recipe",
         "lr_schedule",
@@ -76,6 +80,19 @@ def grids() -> list[Grid]:
     )
     for technique in dict.fromkeys(FLAGS.strategy):
         _check_technique(technique, training)
+    if training.dropout and not _network().takes_dropout:
+        takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
+        raise UsageError(
+            f"--recipe={FLAGS.recipe} with --network={FLAGS.network}: expected, for a recipe with dropout, a network "
+            f"that takes it: {takers}."
+        )
+    layer_levels = _layer_levels()
+    if FLAGS.remove_dead_units and not _network().is_chain:
+        chains = _listed(name for name, row in networks.NETWORKS.items() if row.is_chain)
+        raise UsageError(
+            f"--remove_dead_units with --network={FLAGS.network}: expected a network each of whose layers reads the "
+            f"one before it, and nothing else: {chains}."
+        )
     by_densities: dict[tuple[float, ...], list[str]] = {}
     for name in dict.fromkeys(FLAGS.heuristic):
         by_densities.setdefault(_densities(name), []).append(name)
@@ -91,6 +108,8 @@ def grids() -> list[Grid]:
             retrain_epochs=_retrain_epochs(training.epochs),
             trials=FLAGS.trials,
             seed=FLAGS.seed,
+            layer_levels=layer_levels,
+            remove_dead_units=FLAGS.remove_dead_units,
         )
         for densities, names in by_densities.items()
     ]
@@ -172,6 +191,8 @@ def _check_size(asked: Sequence[Grid]) -> None:
 def _densities(name: str) -> tuple[float, ...]:
     """Return the densities to prune to by this heuristic."""
     heuristic, asked = HEURISTICS[name], _asked_densities()
+    if FLAGS.layer_density:
+        return ()
     if heuristic.any_density:
         asked = asked or _DEFAULT_DENSITIES[FLAGS.schedule]
     elif FLAGS.schedule != "one_shot":
@@ -184,6 +205,49 @@ def _densities(name: str) -> tuple[float, ...]:
         more = " Each heuristic has densities of its own: leave out --density, or run them one by one."
         several = more if asked and len(FLAGS.heuristic) > 1 else ""
         raise UsageError(f"--heuristic={name} with --network={FLAGS.network}: {error}{several}") from None
+
+
+def _layer_levels() -> tuple[Level, ...]:
+    """Return the levels that --layer_density asks for; () without it."""
+    if not FLAGS.layer_density:
+        if FLAGS.by_turns:
+            raise UsageError("--by_turns without --layer_density: expected the densities that layers are pruned to.")
+        return ()
+    shown = f"--layer_density={','.join(FLAGS.layer_density)}"
+    if FLAGS.density:
+        raise UsageError(f"{shown} with --density: the density follows from the layers'. Expected one of the two.")
+    network, dataset = _network(), DATASETS[FLAGS.dataset]
+    if not network.kernel_shapes:
+        raise UsageError(f"{shown}: the layers of --network={FLAGS.network} are not known here. Use --density.")
+    shapes = network.kernel_shapes(shape=dataset.shape, classes=dataset.classes)
+    try:
+        last = of_kernels(dict(map(_layer_density, FLAGS.layer_density)), list(shapes))
+        for name in FLAGS.heuristic:
+            heuristics.find(name, last.items())
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{shown}: {error}") from None
+    if missing := [name.rpartition("/")[0] for name in shapes if name not in last]:
+        raise UsageError(f"{shown} lacks {', '.join(missing)}: expected each layer once; 1 keeps all of it.")
+    if any(TECHNIQUES[name].weights != "trained" for name in FLAGS.strategy) and FLAGS.by_turns:
+        kept = _listed(name for name, row in TECHNIQUES.items() if row.weights == "trained")
+        raise UsageError(f"--by_turns with --strategy={','.join(FLAGS.strategy)}: expected trained weights: {kept}.")
+    whole = levels(FLAGS.schedule, (of_network(last, shapes),))
+    found = on_the_way(whole, {name: last[name] for name in shapes}, shapes)
+    return tuple(by_turns(found, shapes) if FLAGS.by_turns else found)
+
+
+def _layer_density(text: str) -> tuple[str, float]:
+    """Return layer and density of `hidden_1:0.08`."""
+    name, colon, value = text.partition(":")
+    try:
+        return name, float(value)
+    except ValueError:
+        what = f"{value!r} is no number" if colon else f"{text!r} has no colon"
+        raise ValueError(f"{what}; expected a layer and its density, such as hidden_1:0.08.") from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _asked_densities() -> tuple[float, ...]:

@@ -42,6 +42,16 @@ flags.DEFINE_string(
 flags.DEFINE_list(
     "heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ". --list says what each does."
 )
+flags.DEFINE_list(
+    "layer_density",
+    None,
+    "For heuristics that prune by layer: the density of each layer in the place of --density, such as "
+    "hidden_1:0.08,hidden_2:0.09,logits:0.26. Iteratively, layers go down together.",
+)
+flags.DEFINE_bool(
+    "by_turns", False, "With --layer_density: prune and retrain dense layers, then convolutions, while the others stay."
+)
+flags.DEFINE_bool("remove_dead_units", False, "Also prune the connections of units without inputs or outputs.")
 flags.DEFINE_string("network", "lenet_300_100", "A network; NAME_x0.5 has half the units or filters.")
 flags.DEFINE_string("dataset", "digits", "A dataset: " + ", ".join(DATASETS) + ".")
 flags.DEFINE_string("recipe", None, "How the network is trained. Default: the one for the network and dataset.")
@@ -100,6 +110,7 @@ _TITLE = (
 )
 SECTIONS = {
     "what to compare": ("strategy", "density", "retrain_epochs", "schedule", "heuristic", "trials", "seed"),
+    "how to prune": ("layer_density", "by_turns", "remove_dead_units"),
     "what to train": (
         *("network", "dataset", "recipe", "epochs", "batch_size", "learning_rate", "lr_schedule", "warmup_epochs"),
         *("fine_tune_rate", "precision"),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tf_lottery.experiments.layer_levels import Level
 from tf_lottery.experiments.spec import RetrainSpec, Schedule, Spec, TrainSpec
 from tf_lottery.networks.recipes import Training
 from tf_lottery.rewinding.techniques import TECHNIQUES
@@ -34,12 +35,14 @@ class Grid:
     retrain_epochs: tuple[float, ...]  # empty: each technique's own default
     trials: int
     seed: int
+    layer_levels: tuple[Level, ...] = ()  # in the place of the levels of `densities`; each parent of the next
+    remove_dead_units: bool = False
 
     @property
     def size(self) -> int:
         """How many specs it yields, counted without making any."""
         chains = len(self.techniques) * len(self.heuristics) * max(1, len(self.retrain_epochs))
-        return self.trials * (1 + chains * len(levels(self.schedule, self.densities)))
+        return self.trials * (1 + chains * len(self._levels()))
 
     def specs(self) -> Iterator[Spec]:
         """Yield the networks to be reported: dense ones first, then each level of each technique."""
@@ -55,17 +58,23 @@ class Grid:
             for technique, heuristic in itertools.product(self.techniques, self.heuristics):
                 for t in self.retrain_epochs or (default_retrain_epochs(technique, self.training.epochs),):
                     parent: Spec = dense
-                    for density in levels(self.schedule, self.densities):
+                    for level in self._levels():
                         spec = RetrainSpec(
                             parent=parent,
                             heuristic=heuristic,
                             schedule=self.schedule,
                             technique=technique,
-                            density=density,
+                            density=level.density,
                             retrain_epochs=t,
+                            layer_densities=level.layer_densities,
+                            trained=level.trained,
+                            remove_dead_units=self.remove_dead_units,
                         )
                         yield spec
-                        parent = spec if self.schedule == "iterative" else dense
+                        parent = spec if self.schedule == "iterative" or self.layer_levels else dense
+
+    def _levels(self) -> tuple[Level, ...]:
+        return self.layer_levels or tuple(Level(density=d) for d in levels(self.schedule, self.densities))
 
 
 def default_retrain_epochs(technique: str, total: int) -> int:

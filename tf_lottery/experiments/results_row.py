@@ -25,7 +25,7 @@ def identity(spec: Spec) -> dict[str, Any]:
     return {
         "network": dense.network,
         "dataset": dense.dataset,
-        "heuristic": spec.heuristic if isinstance(spec, RetrainSpec) else "",
+        "heuristic": _pruning(spec) if isinstance(spec, RetrainSpec) else "",
         "schedule": spec.schedule if isinstance(spec, RetrainSpec) else "",
         "technique": spec.technique if isinstance(spec, RetrainSpec) else "dense",
         "density": spec.density if isinstance(spec, RetrainSpec) else 1.0,
@@ -38,6 +38,16 @@ def identity(spec: Spec) -> dict[str, Any]:
         "seed": dense.seed,
         "stage": spec.name,
     }
+
+
+def _pruning(spec: RetrainSpec) -> str:
+    """Return the heuristic, with what else the pruning was told: results that differ in it are no repetitions."""
+    more = {
+        "by_layer": bool(spec.layer_densities),
+        "live_units": spec.remove_dead_units,
+        f"{spec.trained}_layers": spec.trained != "all",
+    }
+    return "+".join([spec.heuristic, *(word for word, is_so in more.items() if is_so)])
 
 
 def training_digest(training: Training) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from tf_lottery.networks.recipes import Training
-from tf_lottery.plain import plain
+from tf_lottery.plain import later, plain
 from tf_lottery.rewinding.techniques import TECHNIQUES
 
 # Counts up when the same spec would give other numbers: then old results keep their names, and new ones get new.
@@ -71,6 +71,10 @@ class RetrainSpec:
     technique: str
     density: float  # in (0, 1], of the whole network's prunable weights
     retrain_epochs: float  # t, in (0, T]
+    layer_densities: tuple[tuple[str, float], ...] = later(())  # (kernel, density) of each kernel; () for one density
+    # Which layers move; what the others have, slots too, stays as it is.
+    trained: Literal["all", "dense", "convolutional"] = later("all")
+    remove_dead_units: bool = later(False)  # also the connections of units without inputs or outputs go
 
     def __post_init__(self) -> None:
         total = self.dense.training.epochs
@@ -84,6 +88,8 @@ class RetrainSpec:
                 f"--retrain_epochs={self.retrain_epochs:g}: expected 1e-06 to T = {total}, the epochs of the dense "
                 "training; six decimals of it count."
             )
+        by_layer = tuple((name, round(float(value), DENSITY_DECIMALS)) for name, value in self.layer_densities)
+        object.__setattr__(self, "layer_densities", by_layer)
         object.__setattr__(self, "density", density)
         object.__setattr__(self, "retrain_epochs", epochs)
 
@@ -134,9 +140,7 @@ class RetrainSpec:
         )
 
     def _fields(self) -> dict[str, Any]:
-        return {
-            name: getattr(self, name) for name in ("heuristic", "schedule", "technique", "density", "retrain_epochs")
-        }
+        return plain(self, without=("parent",))
 
 
 Spec = TrainSpec | RetrainSpec

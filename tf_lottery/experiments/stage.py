@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -19,6 +20,7 @@ from tf_lottery.experiments.background import BackgroundWriter
 from tf_lottery.experiments.environments import check_data, differences
 from tf_lottery.experiments.executors.executor import Execution
 from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKeeper, going_path
+from tf_lottery.experiments.layer_rows import LAYERS, layer_rows
 from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
 from tf_lottery.experiments.plan import Stage, rewind_step
@@ -28,8 +30,9 @@ from tf_lottery.experiments.store import ParentLostError, Store, point_path, wri
 from tf_lottery.experiments.waiting import Patience
 from tf_lottery.lazy_tf import keras
 from tf_lottery.networks import registry as networks
+from tf_lottery.plain import plain
 from tf_lottery.pruning.criterion import CannotCollectError
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.heuristics import find
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.prune import masks, prune_by
 from tf_lottery.rewinding.retraining import Momenta, Retraining
@@ -59,7 +62,8 @@ class StageRunner:
             OSError: The disk is full, or the like; what was there before is whole.
         """
         started = time.monotonic()
-        self.engine(stage.spec.dense)  # first: data that are refused leave no beginning behind
+        # First: data that are refused leave no beginning behind.
+        self.engine(stage.spec.dense, holds=_holds(stage.spec))
         folder = self._store.partial(stage.name)
         self._store.set_foreign_beginning_aside(stage.name, stage.spec.digest)
         (folder / "points").mkdir(parents=True, exist_ok=True)
@@ -74,15 +78,22 @@ class StageRunner:
         self._store.commit(stage.name, result)
         logging.info("stage %s ends", stage.name)
 
-    def engine(self, dense: TrainSpec) -> Engine:
-        """Return the engine of this training: the last one, if only its length or its rates differ."""
-        key = (dense.network, dense.dataset, dense.training.compiled_part)
+    def engine(self, dense: TrainSpec, *, holds: bool = False) -> Engine:
+        """Return the engine of this training: the last one, if only its length or its rates differ.
+
+        Args:
+            dense: The training.
+            holds: Whether it can train some layers only.
+        """
+        key = (dense.network, dense.dataset, dense.training.compiled_part, holds)
         if self._engine_ is None or key != self._engine_key:
             keras.backend.clear_session()
             execution = self._execution
             splits = datasets.load(dense.dataset, data_dir=execution.data_dir, download=execution.download)
             network, dataset = networks.find(dense.network), DATASETS[dense.dataset]
-            engine = Engine(network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input)
+            engine = Engine(
+                network, dataset, splits, dense.training, jit=execution.jit, input_choice=execution.input, holds=holds
+            )
             here = engine.environment()
             for result in self._store.results({}):
                 if result["dataset"] == dense.dataset:
@@ -91,18 +102,20 @@ class StageRunner:
         return self._engine_
 
     def _train(self, stage: Stage, folder: Path) -> dict[str, Any]:
-        spec, engine = stage.spec, self.engine(stage.spec.dense)
+        spec, engine = stage.spec, self.engine(stage.spec.dense, holds=_holds(stage.spec))
         draws, training, environment = _draws(spec), spec.dense.training, engine.environment()
         for parent in stage.parents:
             check_data(parent, (self._store.result(parent) or {}).get("environment_record", {}), environment)
         going = self._go_on(engine, folder, environment)
         if going is None:
-            pruned = self._start(engine, spec, draws)
+            pruned = self._start(engine, spec, draws, folder)
             # What tf_lottery.check compares with what the stage should have started from.
             write_text(folder / "start.json", to_json(checkpoint.array_digests(engine.state())))
+            write_text(folder / "start_accuracy.json", to_json(_accuracies(engine, spec)))
             going = Going(step=0, history=[], pruned=pruned)
         rates = _rates(spec, going.pruned)
         ends = tuple(sorted({*training.ends_of_epochs(len(rates)), *stage.rewind_points}))
+        started = _read_json(folder / "start_accuracy.json")
         asked = sum(int(mask.sum()) for mask in masks(engine.model).values())
         with closing(TensorBoardLog(folder)) as log, BackgroundWriter() as writer:
             points = PointKeeper(engine, writer, folder, ends, frozenset(stage.rewind_points))
@@ -132,9 +145,13 @@ class StageRunner:
                 from_step=going.step,
                 draws=draws,
                 callbacks=[points, epochs],
+                trained=spec.trained if isinstance(spec, RetrainSpec) else "all",
+                adjusts_dropout=isinstance(spec, RetrainSpec) and TECHNIQUES[spec.technique].adjusts_dropout,
             )
             result = measure(spec, engine, asked=asked, environment=environment)
-            result |= {"steps": len(rates)} | going.pruned
+            result |= {"steps": len(rates)} | going.pruned | started
+            if engine.is_chain:
+                write_text(folder / "layers.csv", to_csv(layer_rows(engine), LAYERS))
             accuracies = {name: result[name] for name in ("test_accuracy", "validation_accuracy")}
             name = "/".join(spec.name.split("/")[2:])
             log.result(hparams(spec), accuracies, step=len(rates), trial_id=name)
@@ -142,7 +159,7 @@ class StageRunner:
         write_text(folder / "metrics.csv", to_csv(going.history, METRICS))
         return result
 
-    def _start(self, engine: Engine, spec: Spec, draws: Draws) -> dict[str, float]:
+    def _start(self, engine: Engine, spec: Spec, draws: Draws, folder: Path) -> dict[str, float]:
         """Put the engine into the stage's first state, and return what was pruned: p and D of `Retraining`."""
         if isinstance(spec, TrainSpec):
             engine.put_fresh_state(draws, keep_masks=False)
@@ -152,12 +169,17 @@ class StageRunner:
         rewound = None if step is None else self._read_point(spec.dense, step)
         engine.put_state(self._read_final(spec.parent), keep_masks=False)
         report = prune_by(
-            HEURISTICS[spec.heuristic].choose,
+            find(spec.heuristic, spec.layer_densities),
             engine.model,
             spec.density,
             seed=draws.integer("pruning"),
             collect=engine.collector(draws),
+            accuracy=lambda: engine.evaluate("validation").accuracy,
+            remove_dead_units=spec.remove_dead_units,
         )
+        if report.sensitivity:
+            rows = [plain(row) for row in report.sensitivity]
+            write_text(folder / "sensitivity.csv", to_csv(rows, list(rows[0])))
         if report.emptied:
             of = f"{report.kept} of {report.total} weights are kept"
             logging.warning("%s: nothing is left of %s; %s", spec.name, ", ".join(report.emptied), of)
@@ -270,6 +292,22 @@ class StageRunner:
                 return step
         engine.put_fresh_state(draws, keep_masks=False)
         return 0
+
+
+def _accuracies(engine: Engine, spec: Spec) -> dict[str, float]:
+    """Return what a pruned network does before it is retrained; of a dense one nothing is to be told."""
+    if isinstance(spec, TrainSpec):
+        return {}
+    return {f"start_{split}_accuracy": engine.evaluate(split).accuracy for split in ("test", "validation")}
+
+
+def _holds(spec: Spec) -> bool:
+    return isinstance(spec, RetrainSpec) and spec.trained != "all"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return what was written beside a stage's beginning; {} if an older version began it."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _depth(spec: Spec) -> int:

@@ -2,6 +2,7 @@
 
 <root>/format.json                        the version of this layout
 <root>/stages/<name>/                     a stage that is done: result.json, spec.json, start.json, metrics.csv,
+                                          start_accuracy.json, where there are any sensitivity.csv and layers.csv,
                                           final.safetensors, points/step_*.safetensors, TensorBoard events
 <root>/stages/<name>.partial/             a stage under way: resume.safetensors, points, events
 <root>/locks/<name>.lock                  held by the process that works on the stage; dies with it

@@ -28,3 +28,5 @@ class Network:
     has_convolutions: bool  # decides which compiler is the fast one on a CPU
     multiply_adds_per_pixel: float  # of the input, forward; only to estimate time before anything ran
     kernel_shapes: KernelShapes | None = None  # None where no heuristic has to know them
+    takes_dropout: bool = False  # whether `build` takes `dropout`, the share of hidden units to drop in training
+    is_chain: bool = False  # each kernel reads the outputs of the one before it, and nothing else

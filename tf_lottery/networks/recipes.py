@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tf_lottery.lookup import lookup
 from tf_lottery.plain import later
@@ -35,11 +35,21 @@ class Recipe:
     drops: tuple[Fraction, ...] = ()  # tenfold drops of the rate, as parts of T
     total_steps: int | None = None  # only where a source counts other than epochs x examples / batch
     l2: float = 0.0  # coefficient of sum(w^2) / 2 over every trainable variable
+    l1: float = 0.0  # coefficient of sum(|w|) over every trainable variable; of momentum_sgd
+    dropout: float = 0.0  # share of hidden units dropped in a step, for networks that take it
     source: str
 
 
 # The paper's kind of schedule: two tenfold drops at 91/182 and 136/182 of the training (paper, Table 1).
 _PAPER_DROPS = (Fraction(91, 182), Fraction(136, 182))
+
+_LENET_MNIST: Mapping[str, Any] = {
+    "optimizer": "momentum_sgd",
+    "learning_rate": 0.1,
+    "batch_size": 128,
+    "epochs": 20,
+    "drops": _PAPER_DROPS,
+}
 
 _TUNED: Mapping[str, Recipe] = {
     "paper_cifar10": Recipe(
@@ -76,6 +86,16 @@ _TUNED: Mapping[str, Recipe] = {
         batch_size=60,
         epochs=50,
         source="Frankle & Carbin 2019, Figure 2: Adam at 1.2e-3, batches of 60, 50,000 steps on MNIST",
+    ),
+    "lenet_mnist_l2": Recipe(
+        **_LENET_MNIST,
+        l2=5e-4,
+        source="tuned on the validation part of MNIST; for Han et al. 2015, who give no numbers",
+    ),
+    "lenet_mnist_l1": Recipe(**_LENET_MNIST, l1=5e-5, source="as lenet_mnist_l2, with L1 in the place of L2"),
+    "lenet_mnist_no_decay": Recipe(**_LENET_MNIST, source="as lenet_mnist_l2, without L2"),
+    "lenet_mnist_dropout": Recipe(
+        **_LENET_MNIST, l2=5e-4, dropout=0.5, source="as lenet_mnist_l2, with the dropout of Han et al. 2015, not tuned"
     ),
     "resnet_small_images": Recipe(
         optimizer="momentum_sgd",
@@ -158,6 +178,8 @@ class Training:
     lr_schedule: LrSchedule = later("staircase")
     warmup_steps: int = later(0)
     fine_tune_rate: float | None = later(None)  # in place of the last rate
+    l1: float = later(0.0)
+    dropout: float = later(0.0)
 
     def steps_in(self, epochs: float) -> int:
         """Return the steps of this many epochs at the end of training: all of them for T.
@@ -245,4 +267,6 @@ def resolve(
         lr_schedule=falls,
         warmup_steps=int(Fraction(examples, batch) * Fraction(repr(float(warmup)))),
         fine_tune_rate=fine_tune_rate,
+        l1=recipe.l1,
+        dropout=recipe.dropout,
     )

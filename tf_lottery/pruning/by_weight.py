@@ -29,7 +29,12 @@ class ByWeight:
     layer_rates: str = "uniform"  # of scope layer: a row of LAYER_RATES
     examples: Examples | None = None  # that the criterion's quantity is collected over
     rounds: int = 1  # prunings on the way, at densities in a geometric sequence, each with scores of its own
+    scan: tuple[float, ...] = ()  # quality parameters that are tried on each layer alone; () for none
     does: str
+    # Of one pruning, put in by `dataclasses.replace`:
+    qualities: tuple[tuple[str, float], ...] = ()  # (kernel, quality): what its scores are divided by
+    layer_densities: tuple[tuple[str, float], ...] = ()  # (kernel, density), for scope layer; () for one density
+    at_most: bool = False  # where fewer weights are left than the density keeps, they stay; otherwise an error
 
     @property
     def meaning(self) -> str:
@@ -47,7 +52,7 @@ class ByWeight:
         return tuple(asked)
 
     def kept(self, shapes: Shapes, density: float) -> int:
-        """Return `kept_count` of all kernels together, or with scope layer its sum over them."""
+        """Return `kept_count` of all kernels together, or with scope layer its sum over them, each at its density."""
         return sum(self._counts(shapes, density))
 
     def choose(
@@ -83,6 +88,7 @@ class ByWeight:
                 raise ValueError(f"criterion {self.criterion} looks at the network. Expected one to collect from.")
             quantities = collect(criterion.quantity, self.examples, masks)
         scores: list[Scores] = []
+        qualities = dict(self.qualities)
         for name, kernel in kernels.items():
             gone = masks[name] == 0
             if self.rounds > 1:
@@ -94,7 +100,13 @@ class ByWeight:
             del quantity, seen
             if self.scope == "normalised":
                 scores[-1] = _normalised(scores[-1], gone)
+            if name in qualities:
+                scores[-1] /= scores[-1].dtype.type(qualities[name])
             scores[-1][gone] = -np.inf
+        if self.at_most:
+            left = [int(np.count_nonzero(mask)) for mask in masks.values()]
+            left = left if self.scope == "layer" else [sum(left)]
+            counts = [min(count, most) for count, most in zip(counts, left, strict=True)]
         if self.scope == "layer":
             chosen = [keep_highest([score], count)[0] for score, count in zip(scores, counts, strict=True)]
         else:
@@ -105,7 +117,7 @@ class ByWeight:
         sizes = {name: math.prod(shape) for name, shape in shapes.items()}
         if self.scope != "layer":
             return [kept_count(sum(sizes.values()), density)]
-        rates = LAYER_RATES[self.layer_rates](shapes, density)
+        rates = LAYER_RATES[self.layer_rates](shapes, density) | dict(self.layer_densities)
         return [kept_count(size, rates[name]) for name, size in sizes.items()]
 
 

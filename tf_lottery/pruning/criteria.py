@@ -7,11 +7,30 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_lottery.pruning.criterion import Criterion, Seen
-from tf_lottery.pruning.masks import Scores
+from tf_lottery.pruning.masks import Kernel, Mask, Scores
 
 
 def _magnitude(seen: Seen) -> Scores:
     return np.abs(seen.kernel)
+
+
+def magnitude_over_std(kernel: Kernel, mask: Mask) -> Scores:
+    """Return |w| over the standard deviation of the kernel's kept weights.
+
+    Han et al. 2015, section 3.1, prune a layer's weights below a quality parameter times the standard deviation of
+    that layer: what this ranks all weights by is the quality parameter at which each goes. The paper does not say
+    whether weights that are pruned already count; here they do not. Where all kept weights are equal, none goes at any
+    quality.
+    """
+    kept = kernel[mask != 0].astype(np.float64)
+    deviation = kept.std() if kept.size else 0.0
+    if not deviation > 0:
+        return np.where(np.isnan(kernel), kernel, kernel.dtype.type(np.inf))
+    return (np.abs(kernel) / deviation).astype(kernel.dtype)
+
+
+def _quality(seen: Seen) -> Scores:
+    return magnitude_over_std(seen.kernel, seen.mask)
 
 
 def _random(seen: Seen) -> Scores:
@@ -55,6 +74,11 @@ CRITERIA: Mapping[str, Criterion] = {
         score=_magnitude,
         meaning="|w|",
         source="Han et al. 2015; the authors' code, prune_functions.py",
+    ),
+    "magnitude_over_std": Criterion(
+        score=_quality,
+        meaning="|w| over the standard deviation of the layer's kept weights",
+        source="Han et al. 2015, section 3.1 (the quality parameter)",
     ),
     "random": Criterion(score=_random, meaning="a uniform random number in [0, 1)", source="a control of all of them"),
     "lamp": Criterion(

@@ -18,9 +18,10 @@ from tf_lottery.pruning.channels import shrink as channels
 from tf_lottery.pruning.channels.report import ShrinkReport
 from tf_lottery.pruning.cloning import check_model
 from tf_lottery.pruning.flops import parameters
+from tf_lottery.pruning.latency import first_example, side_by_side
 from tf_lottery.pruning.loading import custom_objects, loading
 from tf_lottery.pruning.predictions import Predictions, predictions, reason_of
-from tf_lottery.pruning.saved_formats import Format, Predict, format_of, write_keras
+from tf_lottery.pruning.saved_formats import Format, Predict, format_of, write_keras, write_plain_lite
 from tf_lottery.pruning.strip import strip
 from tf_lottery.pruning.trial_inputs import first_taken
 from tf_lottery.pruning.whole import beside, check_place
@@ -50,6 +51,10 @@ class ExportReport:
     largest_difference: float  # between the predictions of both
     loading: str  # Python that loads it, with all that Keras must be told
     shrunk: ShrinkReport | None = None  # which channels were removed before
+    same_choice: float | None = None  # of a quantized classifier: in which share of examples the same output is largest
+    milliseconds: tuple[float, float] | None = (
+        None  # for one example on one core, of the whole model and what was saved
+    )
 
     def __str__(self) -> str:
         head = f"{self.path}\n{'':20}{'before':>14}{'after':>14}"
@@ -57,12 +62,25 @@ class ExportReport:
             f"{name.replace('_', ' '):20}{getattr(self.before, name):>14,}{getattr(self.after, name):>14,}"
             for name in ("parameters", "nonzero_parameters", "bytes", "compressed_bytes")
         ]
+        if self.milliseconds is not None:
+            rows.append(f"{'ms for one example':20}" + "".join(f"{each:>14.3g}" for each in self.milliseconds))
         same = f"predictions of both differ by at most {self.largest_difference:.1e}"
+        if self.same_choice is not None:
+            same += f"; in {self.same_choice:.1%} of examples the same output is the largest"
         channels = [] if self.shrunk is None else [str(self.shrunk)]
         return "\n".join([*channels, head, *rows, same, f"load it with {self.loading}"])
 
 
-def export(model: Any, path: str | Path, *, inputs: Any = None, shrink: bool = False) -> ExportReport:
+def export(
+    model: Any,
+    path: str | Path,
+    *,
+    inputs: Any = None,
+    shrink: bool = False,
+    quantize: str | None = None,
+    calibration: Any = None,
+    latency: bool = False,
+) -> ExportReport:
     """Save the model without masks and optimizer, as any Keras 2 installation loads it, and print the report.
 
     What was saved is loaded again, and both predict one batch at inference (`training=False`). Each output may differ
@@ -79,26 +97,34 @@ def export(model: Any, path: str | Path, *, inputs: Any = None, shrink: bool = F
         inputs: One batch to compare on, as `predict` takes it; random numbers, ids and texts that fit if not given.
         shrink: Remove the channels that nothing reads before, as `tl.shrink` does: smaller and faster anywhere. What
             was saved is then compared with the shrunk model, and that with the given one.
+        quantize: For .tflite, "float16": weights in half precision; "dynamic_int8": in 8 bits; "int8": activations too.
+            Inputs and outputs stay floats. Outputs may differ by 2% (float16) or a quarter of the largest; the report
+            says by how much they do, and how often a classifier's choice is the same.
+        calibration: For int8: some hundred inputs of the training data, as `predict` takes them.
+        latency: Also measure how long one example takes on one core, of the model as a whole and of what was saved, in
+            the same format (TFLite: without quantization and sparse zeros), one after the other.
 
     Raises:
         ExportError: The model cannot be saved in this format, or is not the same when it is loaded again.
         ShrinkError: As `tl.shrink`.
-        TypeError, ValueError: No model that `prunable` returns, no path, an ending that is not among these, or inputs
-            that the model cannot take.
+        TypeError, ValueError: No model that `prunable` returns, no path, an ending that is not among these, inputs
+            that the model cannot take, or `quantize` or `calibration` that do not go with the rest.
         OSError: Nothing can be written at `path`.
     """
     check_model(model)
     path = arguments.path("path", path)
-    form = format_of(path)
+    form = format_of(path, quantize, calibration)
     check_place(path, folder=form.is_folder)
     custom = custom_objects(model)
-    batch, expected = first_taken(model) if inputs is None else _taken(model, inputs)
+    batch, expected = first_taken(model) if inputs is None else _taken(model, "inputs", inputs)
+    if calibration is not None:
+        _taken(model, "calibration", first_example(model, calibration))
     with keras.saving.custom_object_scope(custom):
         fewer, shrunk = channels.shrink(model, inputs=batch) if shrink else (model, None)
         small = strip(fewer)
     if shrink:
         expected = predictions(small, batch)
-    tolerance = form.distance * tolerance_of(model)
+    tolerance = max(form.distance * tolerance_of(model), form.least_tolerance)
     with beside(path) as written:
         for write in form.ways:
             try:
@@ -116,17 +142,19 @@ def export(model: Any, path: str | Path, *, inputs: Any = None, shrink: bool = F
             largest_difference=most,
             loading=loading(small, path, custom),
             shrunk=shrunk,
+            same_choice=None if quantize is None else _same_choice(expected, predict(batch)),
+            milliseconds=_milliseconds(form, model, small, written, custom, batch) if latency else None,
         )
     print(report)  # noqa: T201 - this is what the caller asked for
     return report
 
 
-def _taken(model: Any, inputs: Any) -> tuple[Any, Predictions]:
+def _taken(model: Any, argument: str, inputs: Any) -> tuple[Any, Predictions]:
     try:
         return inputs, predictions(model, inputs)
     except Exception as error:
         raise ValueError(
-            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
+            f"{argument}: the model cannot take them ({reason_of(error)}). Expected arrays as for `predict`."
         ) from error
 
 
@@ -142,6 +170,29 @@ def _saved(write: Any, form: Format, path: Path, small: Any, written: Path, cust
         return form.read(written, small, custom)
     except Exception as error:
         raise ExportError(f"{path}: what was saved cannot be loaded again ({reason_of(error)}). {form.cure}") from error
+
+
+def _same_choice(expected: Predictions, got: Predictions) -> float | None:
+    """Return the share of examples in which the same output is largest; None where there is nothing to choose."""
+    pairs = [(one, other) for one, other in zip(expected, got, strict=True) if one.ndim == 2 and one.shape[1] > 1]
+    if not pairs:
+        return None
+    return float(np.mean([np.mean(one.argmax(1) == other.argmax(1)) for one, other in pairs]))
+
+
+def _milliseconds(
+    form: Format, model: Any, small: Any, written: Path, custom: Mapping[str, Any], batch: Any
+) -> tuple[float, float]:
+    """Return how long the model as a whole takes in the same format, and what was saved."""
+    with keras.saving.custom_object_scope(dict(custom)):
+        plain = strip(model)
+    whole = written
+    if written.suffix == ".tflite":
+        whole = written.with_name("whole.tflite")
+        write_plain_lite(plain, whole)
+    one = first_example(model, batch)
+    before, after = side_by_side([form.call(whole, plain, custom, one), form.call(written, small, custom, one)])
+    return before, after
 
 
 def _size_before(model: Any, written: Path) -> Size:

@@ -11,7 +11,34 @@ from tf_lottery.pruning.masks import Kernel, Mask
 Shapes = Mapping[str, tuple[int, ...]]  # of every prunable kernel, by name
 
 
-class Heuristic(Protocol):
+class Chooses(Protocol):
+    """What says which weights stay."""
+
+    def choose(
+        self,
+        *,
+        kernels: Mapping[str, Kernel],
+        masks: Mapping[str, Mask],
+        density: float,
+        seed: int,
+        collect: Collect | None = None,
+    ) -> dict[str, Mask]:
+        """Return the new masks, so many weights kept, none of them pruned before.
+
+        Args:
+            kernels: The weights of each prunable kernel.
+            masks: What is still kept of each, by the same names.
+            density: Of the whole network, in [0, 1]; never relative to what is left.
+            seed: For what is drawn.
+            collect: Gives what a criterion wants to know of the network and of examples; None if there is no network.
+
+        Raises:
+            ValueError: NaN among the weights or what is collected, a density above the present one, or one that it does
+                not have.
+        """
+
+
+class Heuristic(Chooses, Protocol):
     """A row of the table of heuristics."""
 
     @property
@@ -36,27 +63,4 @@ class Heuristic(Protocol):
 
         Raises:
             ValueError: It has no such density.
-        """
-
-    def choose(
-        self,
-        *,
-        kernels: Mapping[str, Kernel],
-        masks: Mapping[str, Mask],
-        density: float,
-        seed: int,
-        collect: Collect | None = None,
-    ) -> dict[str, Mask]:
-        """Return the new masks, so many weights kept, none of them pruned before.
-
-        Args:
-            kernels: The weights of each prunable kernel.
-            masks: What is still kept of each, by the same names.
-            density: Of the whole network, in [0, 1]; never relative to what is left.
-            seed: For what is drawn.
-            collect: Gives what a criterion wants to know of the network and of examples; None if there is no network.
-
-        Raises:
-            ValueError: NaN among the weights or what is collected, a density above the present one, or one that it does
-                not have.
         """

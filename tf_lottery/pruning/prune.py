@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,21 @@ import numpy as np
 from tf_lottery.arguments import integer, number
 from tf_lottery.lazy_tf import keras, tf
 from tf_lottery.lookup import lookup
+from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.channels import by_group
-from tf_lottery.pruning.channels.groups import groups
+from tf_lottery.pruning.channels.groups import Group, groups
 from tf_lottery.pruning.collector import Collector, Loss
 from tf_lottery.pruning.criterion import CannotCollectError, Collect
+from tf_lottery.pruning.dead_units import without_dead_units
 from tf_lottery.pruning.examples import drawn_from
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.heuristic import Chooses
+from tf_lottery.pruning.heuristics import HEURISTICS, find
+from tf_lottery.pruning.layer_densities import of_kernels
 from tf_lottery.pruning.masked_kernels import prunable_kernels
 from tf_lottery.pruning.masks import Mask
 from tf_lottery.pruning.removed import removed
+from tf_lottery.pruning.sensitivity import Sensitivity, choose, scan
 from tf_lottery.pruning.slots import slots_of
-
-Choose = Callable[..., dict[str, Mask]]  # with the arguments of `Heuristic.choose`
 
 _OF_GROUPS = "group_magnitude"  # it needs the model itself, not only its kernels
 
@@ -43,6 +46,7 @@ class PruneReport:
     kernels: tuple[KernelReport, ...]
     pruned_share: float  # p: of the weights that were left before, those that this pruning removed
     removed_norm: float  # D: ||w - w_pruned|| / ||w||, over all trainable variables
+    sensitivity: tuple[Sensitivity, ...] = ()  # of each layer alone, where the heuristic scans it
 
     @property
     def kept(self) -> int:
@@ -136,6 +140,9 @@ def prune(
     data: Any = None,
     loss: Any = None,
     round_to: int = 8,
+    layer_densities: Mapping[str, float] | None = None,
+    accuracy: Callable[[], float] | None = None,
+    remove_dead_units: bool = False,
 ) -> PruneReport:
     """Set the masks so that exactly as many weights are kept as the authors' rule keeps at this density.
 
@@ -151,9 +158,9 @@ def prune(
         density: Kept weights / all prunable weights of the whole network, in (0, 1]; not relative to what is left. For
             whole filters the nearest that there is, up to 0.0025 away.
         heuristic: Which go: a row of `python -m tf_lottery --list`, such as global_magnitude, layer_magnitude, lamp,
-            taylor, fisher or random; structured_a and structured_b remove whole filters of this package's ResNet-56
-            and ResNet-110 and have five densities each; group_magnitude removes whole channels of any model, the same
-            share of each group that goes together, so that `shrink` makes it smaller.
+            taylor, fisher, sensitivity or random; structured_a and structured_b remove whole filters of this package's
+            ResNet-56 and ResNet-110 and have five densities each; group_magnitude removes whole channels of any model,
+            the same share of each group that goes together, so that `shrink` makes it smaller.
         seed: For random, and for the examples that are drawn.
         data: What heuristics look at that score by the loss, as `--list` says of them: (inputs, labels), arrays or
             structures of them; or a tf.data.Dataset of batches of such pairs, of which the first are taken. Where there
@@ -162,6 +169,13 @@ def prune(
             that the model is compiled with, without what layers add to it.
         round_to: For group_magnitude: channels that stay are a multiple of this, or all. TensorFlow is slow on odd
             numbers of channels.
+        layer_densities: For heuristics that prune by layer, such as layer_magnitude: the densities of some layers, by
+            name; the others have `density`.
+        accuracy: For sensitivity: evaluates the model as it is now on validation data, 0 to 1. It is called for each
+            layer and quality parameter while that layer alone is pruned; weights are put back after it.
+        remove_dead_units: Also prune the connections of hidden units that have no inputs or no outputs left, for
+            networks of which each layer reads the one before it and nothing else. Fewer weights may stay then than the
+            density says, and where fewer are left already, no more go by it.
 
     Returns:
         Kept and total weights of each kernel; a kernel emptied completely is allowed, and in `report.emptied`. And
@@ -169,9 +183,9 @@ def prune(
 
     Raises:
         TypeError: An argument of another kind.
-        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic; NaN
-            among the weights or gradients; a heuristic that looks at data without data or loss; or a model without
-            masks.
+        ValueError: A density out of range, above the present one or none of the heuristic's; an unknown heuristic or
+            layer; NaN among the weights or gradients; a heuristic that looks at data without data or loss; or a model
+            without masks.
     """
     density, seed = number("density", density), integer("seed", seed, least=0)
     round_to = integer("round_to", round_to, least=1)
@@ -180,27 +194,62 @@ def prune(
         raise TypeError(f"heuristic is {heuristic!r} ({type(heuristic).__name__}); expected one of {', '.join(known)}.")
     if not 0 < density <= 1:
         raise ValueError(f"density {density}: expected above 0 and at most 1, the share of weights that are kept.")
-    row = lookup("heuristic", known, heuristic)
+    row: Chooses | None = lookup("heuristic", known, heuristic)
+    if layer_densities is not None:
+        row = find(heuristic, of_kernels(layer_densities, list(masks(model))).items())
+    if row is None:
+        row = _ByGroup(found=groups(model, _weights(model)), round_to=round_to)
     draw = None if data is None else drawn_from(data, seed)
     collect = Collector(model, find_loss=lambda: _loss(model, loss), draw=draw, seed=seed)
-    choose: Choose = _of_groups(model, round_to) if row is None else row.choose
     try:
-        return prune_by(choose, model, density, seed=seed, collect=collect)
+        return prune_by(
+            row,
+            model,
+            density,
+            seed=seed,
+            collect=collect,
+            accuracy=accuracy,
+            remove_dead_units=remove_dead_units,
+        )
     except CannotCollectError as error:
         raise ValueError(f"heuristic {heuristic!r}: {error}") from None
 
 
-def prune_by(choose: Choose, model: Any, density: float, *, seed: int, collect: Collect | None = None) -> PruneReport:
-    """Prune as `prune` does, by the `choose` of a heuristic's row.
+def prune_by(
+    row: Chooses,
+    model: Any,
+    density: float,
+    *,
+    seed: int,
+    collect: Collect | None = None,
+    accuracy: Callable[[], float] | None = None,
+    remove_dead_units: bool = False,
+) -> PruneReport:
+    """Prune as `prune` does, by a heuristic's row.
 
     Raises:
-        ValueError: As that does.
+        TypeError: A row that scans layers, without `accuracy`.
+        ValueError: As the row's `choose` does.
     """
-    kernels = prunable_kernels(model)
     before = masks(model)
-    values = dict(zip(before, keras.backend.batch_get_value([weight for _, weight, _ in kernels]), strict=True))
-    new = choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
-    own = {weight.ref() for _, weight, _ in kernels}
+    weights = _weights(model)
+    values = dict(zip(weights, keras.backend.batch_get_value(list(weights.values())), strict=True))
+    scanned: list[Sensitivity] = []
+    if isinstance(row, ByWeight) and row.scan:
+        if not callable(accuracy):
+            raise TypeError(
+                f"accuracy is {accuracy!r}; expected for a scan of layers a function that evaluates the model on "
+                "validation data, such as lambda: model.evaluate(x, y, verbose=0)[1]."
+            )
+        scanned = scan(values, before, _under_masks(weights, values, accuracy), row.scan)
+        keep = row.kept({name: value.shape for name, value in values.items()}, density)
+        row = replace(row, qualities=tuple(choose(scanned, values, before, keep).items()))
+    if isinstance(row, ByWeight) and remove_dead_units:
+        row = replace(row, at_most=True)
+    new = row.choose(kernels=values, masks=before, density=density, seed=seed, collect=collect)
+    if remove_dead_units:
+        new = without_dead_units(new)
+    own = {weight.ref() for weight in weights.values()}
     others = [variable.numpy() for variable in model.trainable_variables if variable.ref() not in own]
     gone = removed(kernels=values, others=others, before=before, after=new)
     set_masks(model, new)
@@ -208,17 +257,45 @@ def prune_by(choose: Choose, model: Any, density: float, *, seed: int, collect: 
         kernels=tuple(KernelReport(name=name, kept=int(mask.sum()), total=mask.size) for name, mask in new.items()),
         pruned_share=gone.share,
         removed_norm=gone.norm,
+        sensitivity=tuple(scanned),
     )
 
 
-def _of_groups(model: Any, round_to: int) -> Choose:
-    """Return what chooses among the channels of this model that go together."""
-    found = groups(model, {name: kernel for name, kernel, _ in prunable_kernels(model)})
+@dataclass(frozen=True, kw_only=True)
+class _ByGroup:
+    """Chooses among the channels of one model that go together."""
 
-    def choose(*, kernels: Any, masks: Any, density: float, **_: Any) -> dict[str, Mask]:
-        return by_group.choose(found, kernels=kernels, masks=masks, density=density, round_to=round_to)
+    found: list[Group]
+    round_to: int
 
-    return choose
+    def choose(
+        self, *, kernels: Any, masks: Any, density: float, seed: int, collect: Collect | None = None
+    ) -> dict[str, Mask]:
+        del seed, collect
+        return by_group.choose(self.found, kernels=kernels, masks=masks, density=density, round_to=self.round_to)
+
+
+def _weights(model: Any) -> dict[str, Any]:
+    """Return the variable of each kernel with a mask, by its name."""
+    return {name: weight for name, weight, _ in prunable_kernels(model)}
+
+
+def _under_masks(
+    weights: Mapping[str, Any], values: Mapping[str, Any], accuracy: Callable[[], float]
+) -> Callable[[Mapping[str, Mask]], float]:
+    """Return what evaluates the model with other kernels, its own times masks, and puts its own back."""
+
+    def evaluate(masks: Mapping[str, Mask]) -> float:
+        changed = [name for name in weights if not masks[name].all()]
+        try:
+            for name in changed:
+                weights[name].assign(values[name] * masks[name])
+            return number("accuracy()", accuracy())
+        finally:
+            for name in changed:
+                weights[name].assign(values[name])
+
+    return evaluate
 
 
 def _loss(model: Any, given: Any) -> Loss | None:

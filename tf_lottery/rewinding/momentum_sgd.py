@@ -23,6 +23,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
         momentum: Any = 0.9,
         nesterov: bool = False,
         l2: float = 0.0,
+        l1: float = 0.0,
         name: str = "MomentumSGD",
         jit_compile: bool = False,
         **kwargs: Any,
@@ -35,17 +36,20 @@ class MomentumSGD(keras.optimizers.Optimizer):
             nesterov: Look ahead.
             l2: Coefficient of sum(w^2) / 2 over every trainable variable: l2 w is added to its gradient. The same
                 steps as with a regularizer on each of them, whose loss costs a small network a tenth of its time.
+            l1: Coefficient of sum(|w|) over every trainable variable, in the same way: l1 sign(w), 0 at 0.
             name: Of the optimizer.
             jit_compile: Of the update alone; a compiled training loop has it compiled anyway.
             **kwargs: As of every Keras optimizer.
 
         Raises:
             TypeError: An argument of another type, or one that Keras' optimizers do not have.
-            ValueError: A learning rate, momentum or l2 out of range.
+            ValueError: A learning rate, momentum, l2 or l1 out of range.
         """
-        self.momentum, self.nesterov, self.l2 = _momentum(momentum), nesterov, arguments.number("l2", l2)
-        if not 0 <= self.l2 < float("inf"):
-            raise ValueError(f"l2 is {l2}; expected 0 or more, and finite, such as 1e-4.")
+        self.momentum, self.nesterov = _momentum(momentum), nesterov
+        self.l2, self.l1 = arguments.number("l2", l2), arguments.number("l1", l1)
+        for what, value in (("l2", l2), ("l1", l1)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{what} is {value}; expected 0 or more, and finite, such as 1e-4.")
         if not isinstance(nesterov, bool):
             raise TypeError(f"nesterov is {nesterov!r}; expected True or False.")
         self._momentum_of_step: Any = None  # a plain tensor: a variable would be part of the optimizer's state
@@ -79,6 +83,8 @@ class MomentumSGD(keras.optimizers.Optimizer):
         accumulator = self._accumulators[self._index_dict[self._var_key(variable)]]
         if self.l2:
             gradient = tf.convert_to_tensor(gradient) + tf.cast(self.l2, variable.dtype) * variable
+        if self.l1:
+            gradient = tf.convert_to_tensor(gradient) + tf.cast(self.l1, variable.dtype) * tf.sign(variable)
         if isinstance(gradient, tf.IndexedSlices):  # of an embedding
             accumulator.assign(momentum * accumulator)
             accumulator.scatter_add(gradient)
@@ -91,8 +97,8 @@ class MomentumSGD(keras.optimizers.Optimizer):
     def get_config(self) -> dict[str, Any]:
         rate = self._serialize_hyperparameter(self._learning_rate)
         momentum = keras.optimizers.schedules.serialize(self.momentum) if _is_schedule(self.momentum) else self.momentum
-        own = {"learning_rate": rate, "momentum": momentum, "nesterov": self.nesterov, "l2": self.l2}
-        return super().get_config() | own
+        own = {"learning_rate": rate, "momentum": momentum, "nesterov": self.nesterov}
+        return super().get_config() | own | {"l2": self.l2, "l1": self.l1}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:

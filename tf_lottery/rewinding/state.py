@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from tf_lottery.pruning.channels.rebuild import Axes, cut_array
 from tf_lottery.pruning.cloning import flat_layers, own_weights
 from tf_lottery.pruning.nadam_count import NadamCount
 from tf_lottery.pruning.slots import slots_by_kind, unlisted, unscaled
+from tf_lottery.pruning.state_names import unnumbered
 from tf_lottery.pruning.wrapper import Masked
 
 
@@ -208,20 +208,13 @@ def _is_among(optimizer: Any) -> bool:
 
 
 def _weights(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too.
-
-    Keras numbers layers as they are made in a process (dense, dense_1, ...): the numbers are left out, and equal names
-    counted in the order of the model.
-    """
+    """Yield the weights of the model without our bookkeeping, by names that another copy of the model has too."""
     yield from _unnumbered((variable.name, variable) for variable in own_weights(model))
 
 
 def _unnumbered(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    seen: Counter[str] = Counter()
-    for full, variable in named:
-        name = "/".join(re.sub(r"_\d+$", "", part) for part in full.removesuffix(":0").split("/"))
-        seen[name] += 1
-        yield name if seen[name] == 1 else f"{name}#{seen[name]}", variable
+    pairs = list(named)
+    yield from zip(unnumbered(name for name, _ in pairs), (variable for _, variable in pairs), strict=True)
 
 
 def _built_optimizer(model: Any) -> Any:

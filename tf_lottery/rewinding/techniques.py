@@ -29,10 +29,15 @@ class Technique:
     # "kept": optimizer slots and step travel with the weights; "zeroed": as those of a new optimizer.
     slots: Literal["kept", "zeroed"] = "kept"
     meaning: str
+    adjusts_dropout: bool = False  # by what is left of each layer, `networks.dropout.adjusted_rate`
 
 
 def _last(retraining: Retraining) -> Rates:
     return np.full(retraining.steps, retraining.last)
+
+
+def _tenth_of_first(retraining: Retraining) -> Rates:
+    return np.full(retraining.steps, retraining.original[retraining.warmup] * np.float32(0.1))
 
 
 def _replayed(retraining: Retraining) -> Rates:
@@ -58,6 +63,13 @@ TECHNIQUES: Mapping[str, Technique] = {
         weights="fresh",
         rates=_all_then_last,
         meaning="fresh weights under the mask, T epochs plus t at the last rate",
+    ),
+    # Of the initial rate, as in Han et al. 2015, section 4, for both LeNets; after two drops the last is a hundredth.
+    "tenth_rate_fine_tune": Technique(
+        weights="trained",
+        rates=_tenth_of_first,
+        adjusts_dropout=True,
+        meaning="trained weights, a tenth of the first learning rate (Han et al. 2015)",
     ),
     "scaled_lr_restart": Technique(
         weights="trained",

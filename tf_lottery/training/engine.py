@@ -11,9 +11,10 @@ import numpy as np
 from tf_lottery.checkpoint import Arrays
 from tf_lottery.datasets.dataset import Dataset, Splits
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.networks.dropout import dropout_layers, rates_by_layer
 from tf_lottery.networks.network import Network
 from tf_lottery.networks.recipes import RECIPES, Training
-from tf_lottery.pruning.cloning import copy_weights
+from tf_lottery.pruning.cloning import copy_weights, masked_layers
 from tf_lottery.pruning.collector import Collector
 from tf_lottery.pruning.flops import FlopCounter, Flops
 from tf_lottery.pruning.prunable import prunable
@@ -26,6 +27,7 @@ from tf_lottery.training import batches, inputs
 from tf_lottery.training.compiler import Jit, precision_of_layers, scaled, uses_xla
 from tf_lottery.training.environment import environment
 from tf_lottery.training.feed import Feed
+from tf_lottery.training.held_layers import HeldLayers, Trained
 from tf_lottery.training.put_in import PutIn
 from tf_lottery.training.randomness import Draws
 from tf_lottery.training.step_loop import StepLoop, mean_cross_entropy
@@ -59,6 +61,7 @@ class Engine:
         *,
         jit: Jit = "auto",
         input_choice: inputs.Choice = "auto",
+        holds: bool = False,
     ) -> None:
         """Build and compile.
 
@@ -70,6 +73,7 @@ class Engine:
                 `train`'s to say.
             jit: Whether XLA compiles the steps.
             input_choice: Whether the examples are held in memory.
+            holds: Whether `train` can train some layers only, which its compiled steps depend on.
         """
         self._network, self._dataset, self._training = network, dataset, training
         self._data_digest, self._train = splits.digest, splits.train
@@ -99,6 +103,8 @@ class Engine:
         self._loop.optimizer.build(self.model.trainable_variables)
         self._flop_counter: FlopCounter | None = None
         self.model.optimizer = self._loop.optimizer  # so that state and pruning find the slots
+        if holds:
+            self._loop.held_layers = HeldLayers(self.model)
 
     def environment(self) -> dict[str, str | int | bool]:
         """Return what the bytes of a result depend on beside its spec."""
@@ -145,6 +151,8 @@ class Engine:
         from_step: int,
         draws: Draws,
         callbacks: Sequence[Any],
+        trained: Trained = "all",
+        adjusts_dropout: bool = False,
     ) -> None:
         """Train from `from_step`, where the model's state stands, to the end of the stage.
 
@@ -156,12 +164,22 @@ class Engine:
             draws: The stage's random numbers.
             callbacks: Keras callbacks; their epochs count from 0 at the start of the stage, and their logs have loss,
                 accuracy, val_loss and val_accuracy.
+            trained: Which layers; not all only in an engine that `holds`.
+            adjusts_dropout: Whether dropout falls with what the masks keep of a layer, as in Han et al. 2015.
 
         Raises:
             DivergedError: A loss was not finite; step, rate and a suggestion are in the message.
         """
         if from_step == ends[-1]:
             return
+        if self._loop.held_layers:
+            self._loop.held_layers.put(trained)
+        elif trained != "all":
+            raise ValueError(f"trained is {trained!r}; expected 'all' in an engine that does not hold layers.")
+        adjusted = rates_by_layer(self.model, masks(self.model)) if adjusts_dropout else {}
+        for layer in dropout_layers(self.model):
+            rate = adjusted.get(layer.name, layer.rate)
+            layer.begin(seed=draws.integer("dropout"), step=from_step, rate=rate)
         first_epoch = list(ends).index(from_step)
         if momenta is None:
             momenta = np.full(len(rates), self._training.momentum, np.float32)
@@ -195,6 +213,15 @@ class Engine:
             self._flop_counter = FlopCounter(self.model)  # traces the network
         return self._flop_counter.count()
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether each kernel reads what the one before it gives, and nothing else."""
+        return self._network.is_chain
+
+    def nonzero_inputs(self, split: str) -> list[float]:
+        """Return which share of the inputs of each layer with a mask is not 0, on "validation" or "test"."""
+        return self._loop.nonzero_shares(masked_layers(self.model), split)
+
     def evaluate(self, split: str) -> Evaluation:
         """Evaluate on "validation" or "test"."""
         loss, accuracy = self._loop.evaluate_split(split)
@@ -202,8 +229,9 @@ class Engine:
 
     def _build(self) -> Any:
         with precision_of_layers(self._training.precision):
+            dropout = {"dropout": self._training.dropout} if self._training.dropout else {}
             return self._network.build(
-                shape=self._dataset.shape, classes=self._dataset.classes, l2=_l2_of_layers(self._training)
+                shape=self._dataset.shape, classes=self._dataset.classes, l2=_l2_of_layers(self._training), **dropout
             )
 
     def _calls_per_epoch(self) -> int:
@@ -254,9 +282,13 @@ class _Watch(keras.callbacks.Callback):
 
 def _optimizer(training: Training, rates: PutIn, momenta: PutIn) -> Any:
     if training.optimizer == "adam":
+        if training.l1:
+            raise ValueError(
+                f"l1 is {training.l1:g} with adam; expected 0. Use momentum_sgd, which adds it to gradients."
+            )
         # The defaults of Keras and of the paper's reference, Kingma & Ba 2015, but for epsilon: theirs is 1e-8.
         return keras.optimizers.Adam(rates, epsilon=1e-8, jit_compile=False)
-    return MomentumSGD(rates, momentum=momenta, nesterov=training.nesterov, l2=training.l2)
+    return MomentumSGD(rates, momentum=momenta, nesterov=training.nesterov, l2=training.l2, l1=training.l1)
 
 
 def _l2_of_layers(training: Training) -> float:

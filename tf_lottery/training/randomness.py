@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "augmentation", "pruning", "examples"]
+Purpose = Literal["weights", "order", "augmentation", "pruning", "examples", "dropout"]
 
 
 @dataclass(frozen=True, kw_only=True)

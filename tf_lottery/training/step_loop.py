@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from tf_lottery.datasets.dataset import Dataset
 from tf_lottery.lazy_tf import keras, tf
+from tf_lottery.networks.dropout import dropout_layers
 from tf_lottery.training import batches
 from tf_lottery.training.feed import Piece
+from tf_lottery.training.held_layers import HeldLayers
 from tf_lottery.training.inputs import HeldOutPiece, Input
 from tf_lottery.training.put_in import PutIn
 
@@ -40,8 +45,11 @@ class StepLoop(keras.Model):
         self._sums = tf.Variable(tf.zeros([3]), trainable=False)
         # The step of the epoch whose loss was the first that is not a finite number; -1 for none.
         self.diverged_at = tf.Variable(-1, dtype=tf.int32, trainable=False)
+        self.held_layers: HeldLayers | None = None  # set before the first step where only some layers may train
+        self._dropouts = dropout_layers(network)
         self._train: Any = None
         self._evaluate: Any = None
+        self._count_nonzero: Any = None
 
     def reset_metrics(self) -> None:
         """Begin an epoch: Keras calls this."""
@@ -81,7 +89,12 @@ class StepLoop(keras.Model):
                 logits = self(images, training=True)
                 cross_entropy = mean_cross_entropy(labels, logits)
                 loss = tf.add_n([cross_entropy, *self.losses])
+            before = self.held_layers.values() if self.held_layers else []
             self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+            if self.held_layers:
+                self.held_layers.put_back(before)
+            for layer in self._dropouts:
+                layer.count_step()
             right = tf.reduce_mean(tf.cast(_right(labels, logits), tf.float32))
             diverged = tf.where(tf.math.is_finite(loss), diverged, step)
             return step + 1, loss_sum + cross_entropy, correct + right, diverged
@@ -102,6 +115,37 @@ class StepLoop(keras.Model):
             sums = self._evaluate(sums, piece)
         loss, correct, seen = sums.numpy()
         return float(loss / seen), round(float(correct)) / round(float(seen))
+
+    def nonzero_shares(self, layers: Sequence[Any], split: str) -> list[float]:
+        """Return which share of each layer's inputs is not 0, over all examples of "validation" or "test".
+
+        Args:
+            layers: Of the network, the same at each call: what counts is compiled once.
+            split: Of the data.
+        """
+        if self._count_nonzero is None:
+            inputs = keras.Model(self.inputs, [layer.input for layer in layers])
+            sizes = [int(np.prod(layer.input.shape[1:])) for layer in layers]
+
+            def count(sums: Any, piece: HeldOutPiece) -> Any:
+                def run(index: Any, sums: Any) -> tuple[Any, Any]:
+                    images, _, counts = self._source.held_out_batch(piece, index)
+                    seen = tf.nest.flatten(inputs(batches.normalise(images, self._dataset), training=False))
+                    nonzero = [
+                        tf.reduce_sum(counts * tf.reduce_sum(tf.cast(tf.reshape(one, [-1, size]) != 0, tf.float32), 1))
+                        for one, size in zip(seen, sizes, strict=True)
+                    ]
+                    totals = [tf.reduce_sum(counts) * size for size in sizes]
+                    return index + 1, sums + tf.cast(tf.stack([nonzero, totals]), tf.float64)
+
+                return tf.while_loop(lambda i, _: i < piece.first + piece.count, run, (piece.first, sums))[1]
+
+            self._count_nonzero = tf.function(count, jit_compile=self.jit_compile)
+        sums = tf.zeros([2, len(layers)], tf.float64)  # in float32, 1 more than 2^24 is not another number
+        for piece in self._source.held_out_pieces(split):
+            sums = self._count_nonzero(sums, piece)
+        nonzero, totals = sums.numpy()
+        return [float(share) for share in nonzero / totals]
 
     @property
     def traces(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 import tf_lottery as tl
 from tf_lottery.lazy_tf import keras
 from tf_lottery.pruning.channels.groups import groups
-from tf_lottery.pruning.prune import prunable_kernels
+from tf_lottery.pruning.masked_kernels import prunable_kernels
 
 layers = keras.layers
 X = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
