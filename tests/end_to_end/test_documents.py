@@ -135,7 +135,7 @@ def planned(dry_run, file):
             pruned = r"(?P<technique>\w+)-(?P<schedule>\w+)-(?P<heuristic>\w+)-t(?P<t>[\d.]+)-density_(?P<density>.+)"
             row |= re.fullmatch(pruned, name).groupdict()
             row |= {"density": float(row["density"]), "retrain_epochs": float(row.pop("t")), "flops": 1e3}
-        rows.append(row | {"stage": f"{dataset}/{network}/{trial}/{name}"})
+        rows.append(row | {"stage": f"{dataset}/{network}/{trial}/{name} {training}"})
     return pd.DataFrame(rows).reindex(columns=[*COLUMNS, "start_test_accuracy"]).assign(source="own", seed=0.0)
 
 
