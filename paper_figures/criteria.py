@@ -126,7 +126,7 @@ def criteria_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subtitle: st
             y = places[str(point.heuristic)]
             if point.value < limits[0]:
                 panel.plot([limits[0]], [y], **look | {"marker": 4, "markersize": 5}, zorder=3)
-                told = f"{point.value:.0f}".replace("-", "\u2212")
+                told = f"{point.value:.{0 if point.value <= -10 else 1}f}".replace("-", "\u2212")
                 panel.annotate(
                     told, (limits[0], y), xytext=(7, 0), textcoords="offset points", fontsize=6, va="center",
                     color=look["color"],
