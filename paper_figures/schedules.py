@@ -55,7 +55,9 @@ def schedules_figure(numbers: pd.DataFrame, scene: Scene, subtitle: str, size: S
     densities = [density for density in block.densities if (numbers.density == density).any()]
     shown = {density: numbers[numbers.density == density] for density in densities}
     limits = {
-        density: change_limits(part, held(part, [block]), paper=PAPER_RANGE[block.unit], room=0.15)
+        density: change_limits(
+            part, held(part, [block]) | part.technique.isin(RESTARTS), paper=PAPER_RANGE[block.unit], room=0.15
+        )
         for density, part in shown.items()
     }
     note = scene.note(numbers) + max(left_frame(shown[density], limits[density]) for density in densities)
