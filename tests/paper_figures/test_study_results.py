@@ -1,4 +1,4 @@
-"""The committed results of our own studies: tables of the page by loops over the CSVs, and the claims, computed again."""
+"""The committed results of our own studies: tables of the page by loops over the CSVs, and claims, computed again."""
 
 import csv
 import re
