@@ -38,6 +38,9 @@ GALLERY := figure1 figure2 figure3 figure5 controls-cifar10-resnet20-one_shot-gl
 gallery:  ## the pictures of docs/gallery.md
 	$(BIN)/python -m paper_figures $(GALLERY) --formats=png --output_dir=figures/gallery
 	cp figures/gallery/*.png docs/gallery/
+	for study in schedules other_schedules criteria; do \
+	$(BIN)/python -m paper_figures $$study --results=docs/results/$${study}_fashion_mnist_lenet/results.csv --only=own \
+	--formats=png --output_dir=figures/gallery/$$study && cp figures/gallery/$$study/*.png docs/gallery/; done
 
 docs:  ## the site of docs/, into site/; any broken link or page without a place fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

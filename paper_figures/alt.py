@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from . import criteria, other_schedules
 from .blocks import CORE, SAFE_ZONE, Block
 from .look import name, network_name, pruning_name
 from .scene import Scene
@@ -22,6 +23,8 @@ def told(family: str, numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
     """
     if family == "no_loss":
         return _no_loss(numbers)
+    if family in _TELLERS:
+        return _TELLERS[family](numbers, scenes)
     write = _WRITERS.get(family, _change)
     sentences = []
     several = len({block.network for scene in scenes for block in scene.blocks}) > len(scenes[0].blocks)
@@ -106,7 +109,11 @@ def _no_loss(numbers: pd.DataFrame) -> str:
     return f"Furthest without loss: {'; '.join(told)}."
 
 
-_BY_EPOCHS = ("figure3", "figure4", "epochs", "epochs_controls", "gain", "search_cost")
+_BY_EPOCHS = ("figure3", "figure4", "epochs", "epochs_controls", "gain", "search_cost", "schedules")
+_TELLERS: Mapping[str, Callable[[pd.DataFrame, Sequence[Scene]], str]] = {  # of several trainings, or heuristics
+    "other_schedules": other_schedules.told,
+    "criteria": criteria.told,
+}
 _WRITERS: Mapping[str, Callable[[Any, str], str]] = {
     "gain": _gain,
     "search_cost": _cost,

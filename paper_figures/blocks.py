@@ -45,6 +45,7 @@ class Block:
     trials: tuple[int, ...]
     test: Cells
     validation: Cells
+    start: Cells  # test accuracy right after pruning, before retraining; NaN where results do not tell it
     flops: Cells
     cost: Cells
     recipe: str
@@ -101,6 +102,7 @@ class Block:
             self,
             test=self.test[..., trials],
             validation=self.validation[..., trials],
+            start=self.start[..., trials],
             flops=self.flops[..., trials],
             cost=self.cost[..., trials],
             trials=tuple(self.trials[trial] for trial in trials),
@@ -197,10 +199,11 @@ def _blocks(table: pd.DataFrame) -> Iterator[Block]:
             recipe=str(bases.recipe.iloc[0]),
             store=str(rows.store.iloc[0]) if "store" in rows and rows.store.notna().any() else "",
             **{
-                name: _filled(shape, places, rows[column])
+                name: _filled(shape, places, rows[column] if column in rows else rows.test_accuracy * np.nan)
                 for name, column in (
                     ("test", "test_accuracy"),
                     ("validation", "validation_accuracy"),
+                    ("start", "start_test_accuracy"),
                     ("flops", "flops"),
                     ("cost", "search_cost"),
                 )

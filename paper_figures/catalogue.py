@@ -12,10 +12,26 @@ from matplotlib.figure import Figure
 
 from tf_lottery.lookup import lookup
 
-from . import accuracy, alt, composites, doubtful, epochs, flops, gain, no_loss, search_cost, select, structured
+from . import (
+    accuracy,
+    alt,
+    composites,
+    criteria,
+    doubtful,
+    epochs,
+    flops,
+    gain,
+    no_loss,
+    other_schedules,
+    schedules,
+    search_cost,
+    select,
+    structured,
+)
 from .blocks import Block
 from .canvas import Size
 from .families import FAMILIES, in_paper
+from .look import pruning_name, schedule_name
 from .scene import CONTROLS, Scene
 
 
@@ -80,6 +96,7 @@ def catalogue(scenes: Sequence[Scene]) -> list[Drawing]:
     found = [drawing for scene in scenes for drawing in _of_scene(scene)]
     for study in studies.values():
         found += _of_study(study)
+    found += _of_trainings(scenes)
     if scenes:
         found += _of_all(scenes)
     order = list(FAMILIES)
@@ -135,6 +152,10 @@ def _of_scene(scene: Scene) -> Iterator[Drawing]:
             words = "Which technique is better at equal retrain epochs"
             compute, draw = partial(gain.gain_numbers, scene), partial(gain.gain_figure, scene=scene)
             yield new("gain", words, compute, draw)
+    if _several_epochs(scene, schedules.RESTARTS):
+        words = "A column for each compression ratio, over a log axis of t"
+        compute, draw = partial(schedules.schedules_numbers, scene), partial(schedules.schedules_figure, scene=scene)
+        yield new("schedules", words, compute, draw)
     if flops.has_flops(block):
         yield from _of_flops(scene)
 
@@ -171,6 +192,7 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
                 compute=partial(search_cost.search_cost_numbers, both),
                 draw=partial(search_cost.search_cost_figure, scenes=both),
             )
+    yield from _of_criteria(scenes)
     variants = [scene for scene in scenes if scene.front.is_structured]
     if variants:
         yield Drawing(
@@ -184,6 +206,48 @@ def _of_study(scenes: Sequence[Scene]) -> Iterator[Drawing]:
             compute=partial(structured.structured_numbers, variants),
             draw=partial(structured.structured_figure, scenes=variants),
         )
+
+
+def _of_criteria(scenes: Sequence[Scene]) -> Iterator[Drawing]:
+    """Yield the figure of several criteria of one study, for each schedule of pruning."""
+    first = scenes[0]
+    for schedule in dict.fromkeys(scene.front.schedule for scene in scenes):
+        told = [scene for scene in scenes if scene.front.schedule == schedule and criteria.is_told(scene.front)]
+        if len(told) > 1:
+            yield Drawing(
+                name=f"criteria-{first.study}-{schedule}",
+                family="criteria",
+                paper=in_paper("criteria", [first.front]),
+                title=f"{first.subject}: {schedule_name(schedule)} pruning by several criteria",
+                subtitle="Criteria at equal densities: before retraining, and at one t after each technique",
+                networks=(first.front.network,),
+                scenes=tuple(told),
+                compute=partial(criteria.criteria_numbers, told),
+                draw=partial(criteria.criteria_figure, scenes=told),
+            )
+
+
+def _of_trainings(scenes: Sequence[Scene]) -> Iterator[Drawing]:
+    """Yield the figures that lay trainings of one network side by side whose rates fall otherwise."""
+    alike: dict[tuple[str, ...], list[Scene]] = {}
+    for scene in scenes:
+        if {"fine_tune", "lr_rewind"} <= set(scene.front.techniques) and scene.front.source == "own":
+            alike.setdefault(scene.front.kind, []).append(scene)
+    for several in alike.values():
+        first = several[0].front
+        if len({other_schedules.falls(scene.front) for scene in several}) > 1:
+            yield Drawing(
+                name=f"other_schedules-{'-'.join((first.dataset, first.network, first.schedule, first.heuristic))}",
+                family="other_schedules",
+                paper=in_paper("other_schedules", [first]),
+                title=f"{several[0].plain_subject}: {pruning_name(first.schedule, first.heuristic)} pruning",
+                subtitle=f"{pruning_name(first.schedule, first.heuristic)} pruning; ".capitalize()
+                + "a line for each way in which the rate of the dense training falls",
+                networks=(first.network,),
+                scenes=tuple(several),
+                compute=partial(other_schedules.other_schedules_numbers, several),
+                draw=partial(other_schedules.other_schedules_figure, scenes=several),
+            )
 
 
 def _of_all(scenes: Sequence[Scene]) -> Iterator[Drawing]:

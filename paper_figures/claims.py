@@ -32,7 +32,9 @@ class Claim:
     schedule: str  # of the blocks that it is about
     unstructured: bool = True  # whether it is about those alone
     techniques: tuple[str, ...]  # which must be there
-    beside: str = ""  # another schedule of the same study, whose block the statistic takes too
+    # What the statistic takes too: the block of another schedule of the same study; or those of all its other
+    # "criteria"; or, of that pruning, of all other "trainings" of that network.
+    beside: str = ""
 
 
 def mean_gain(block: Block, one: str, other: str) -> float | None:

@@ -12,6 +12,8 @@ from . import reference
 from .blocks import Block, blocks, training_name
 from .bootstrap import interval, shared_trials
 from .claims import CLAIMS, Claim
+from .claims_since import CLAIMS_SINCE
+from .other_schedules import falls
 
 COLUMNS = (
     *("claim", "statement", "where", "network", "dataset", "heuristic", "schedule", "source", "training", "seed"),
@@ -29,12 +31,13 @@ def claims_table(given: Sequence[Block]) -> pd.DataFrame:
     """
     shipped = {block.kind: block for block in blocks(reference.table().assign(source="published"))}
     rows = []
-    for name, claim in CLAIMS.items():
+    for name, claim in {**CLAIMS, **CLAIMS_SINCE}.items():
         for block in given:
             if block.schedule != claim.schedule or (claim.unstructured and block.heuristic != "global_magnitude"):
                 continue
             sides = _sides(claim, block, given)
-            if sides or not claim.beside:  # to compare two schedules is no claim about results of one
+            # To compare two schedules is no claim about results of one; nor one of later papers about the paper's grid.
+            if sides or not (claim.beside or name in CLAIMS_SINCE):
                 theirs = _sides(claim, shipped[block.kind], [*shipped.values()]) if block.kind in shipped else ()
                 rows.append(_row(name, claim, block, sides, _value(claim, theirs)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -74,12 +77,22 @@ def shown(unit: str) -> Callable[[float], str]:
 
 def _sides(claim: Claim, block: Block, among: Sequence[Block]) -> tuple[Block, ...]:
     """Return the blocks that the claim's statistic takes, () if one is not there."""
-    sides = [block]
-    if claim.beside:
-        wanted = replace(block, schedule=claim.beside)
-        sides += [other for other in among if (other.study, other.kind) == (wanted.study, wanted.kind)][:1]
+    beside = _beside(claim, block, among)
+    sides = (block, *beside)
     has_all = all(set(claim.techniques) <= set(side.techniques) for side in sides)
-    return tuple(sides) if has_all and len(sides) == 1 + bool(claim.beside) else ()
+    return sides if has_all and (beside or not claim.beside) else ()
+
+
+def _beside(claim: Claim, block: Block, among: Sequence[Block]) -> list[Block]:
+    others = [other for other in among if other is not block and set(claim.techniques) <= set(other.techniques)]
+    if claim.beside == "criteria":
+        return [other for other in others if (other.study, other.schedule) == (block.study, block.schedule)]
+    if claim.beside == "trainings":
+        # One row for all of them, in that of the one with drops.
+        alike = [other for other in others if (other.source, other.kind) == (block.source, block.kind)]
+        return alike if falls(block) == "staircase" else []
+    wanted = replace(block, schedule=claim.beside)
+    return [other for other in among if claim.beside and (other.study, other.kind) == (wanted.study, wanted.kind)][:1]
 
 
 def _value(claim: Claim, sides: Sequence[Block]) -> float | None:

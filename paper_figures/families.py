@@ -16,6 +16,7 @@ class Family:
     paper: str  # where the paper has it, for one of its networks or another; `in_paper` says it of a drawing
     caption: str  # one line, what is drawn
     needs: str  # which rows of a results table
+    published: bool = True  # whether the published results have these
 
 
 # The paper's plots are those of the authors' code, vision/plot/gen.py. Of what is not there it has no figure.
@@ -110,7 +111,27 @@ FAMILIES: Mapping[str, Family] = {
         caption="the greatest compression without loss of accuracy, by technique",
         needs="as accuracy",
     ),
+    "schedules": Family(
+        paper="no figure; a study of this project",
+        caption="accuracy against retrain epochs at each density, the paper's techniques and the restarts since",
+        needs="one of the restarts, such as one_cycle_restart; two retrain epochs or more",
+        published=False,
+    ),
+    "other_schedules": Family(
+        paper="no figure; a study of this project",
+        caption="learning rate rewinding minus fine-tuning, where the rate of the dense training falls in several ways",
+        needs="fine_tune and lr_rewind of two trainings whose rates fall otherwise, such as --recipe=..._cosine",
+        published=False,
+    ),
+    "criteria": Family(
+        paper="no figure; a study of this project",
+        caption="accuracy by criterion, right after pruning and after each retraining",
+        needs="two heuristics or more that prune weights to the same densities, with start_test_accuracy",
+        published=False,
+    ),
 }
+
+PUBLISHED: Sequence[str] = tuple(name for name, row in FAMILIES.items() if row.published)
 
 # What a page should say beside any number of a figure.
 NUMBERING = "Figure numbers are those of the paper for its main networks; they have not been checked against the print."

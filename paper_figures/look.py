@@ -54,6 +54,7 @@ NAMES: Mapping[str, str] = {
     "adaptive_linear_lr_restart": "adaptive linear restart",
     "random_reinit": "random reinitialisation",
     "weight_rewind_whole_schedule": "whole-schedule rewinding",
+    "not_retrained": "before retraining",
 }
 _MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5, "P": 5.5, "p": 5.5}  # points; of equal weight for the eye
 _DATASETS = {
@@ -82,6 +83,7 @@ _HEURISTICS = {
     "output_kept_magnitude": "unstructured, output layer kept",
     "normalised_magnitude": "unstructured, over the layer's norm",
     "lamp": "LAMP",
+    "saliency": "saliency",
     "snip": "SNIP",
     "taylor": "Taylor",
     "taylor_second_order": "Taylor, second order",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .catalogue import Drawing
 from .claims import CLAIMS
+from .claims_since import CLAIMS_SINCE
 from .claims_table import shown, trainings_of
 from .look import dataset_name, network_name, pruning_name
 from .shown_by import figures_of
@@ -88,10 +89,11 @@ def _claim(name: str, rows: pd.DataFrame, drawings: Sequence[Drawing]) -> str:
 
 def _data(name: str, rows: pd.DataFrame) -> str:
     """Return what the filters look at."""
+    claim = {**CLAIMS, **CLAIMS_SINCE}[name]
     values: dict[str, Iterable[str]] = {
         "network": rows.network,
-        "technique": CLAIMS[name].techniques,
-        "schedule": [*rows.schedule, *filter(None, [CLAIMS[name].beside])],
+        "technique": claim.techniques,
+        "schedule": [*rows.schedule, *({claim.beside} & {"one_shot", "iterative"})],
         "source": rows.source,
     }
     return "".join(f' data-{key}="{escape(" ".join(dict.fromkeys(words)))}"' for key, words in values.items())

@@ -31,6 +31,17 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "low_lr_is_no_better": ("controls",),
     "low_lr_collapses": ("epochs_controls",),
     "reinit_is_worse": ("controls",),
+    "one_cycle_at_half_beats_lr_rewind": ("schedules", "epochs"),
+    "one_cycle_beats_lr_rewind": ("schedules", "epochs"),
+    "scaled_restart_matches_lr_rewind": ("schedules", "epochs"),
+    "linear_restart_shortens": ("schedules", "epochs"),
+    "adaptive_start_improves": ("schedules", "epochs"),
+    "rewinding_without_drops": ("other_schedules",),
+    "criteria_differ_before": ("criteria",),
+    "criteria_alike_after_lr_rewind": ("criteria",),
+    "criteria_alike_after_linear_restart": ("criteria",),
+    "rewinding_closes_the_gap": ("criteria",),
+    "random_beats_fine_tuned": ("criteria",),
 }
 
 

@@ -97,7 +97,7 @@ def test_the_page_of_flags_is_what_the_flags_say(tools, tmp_path):
 @pytest.mark.parametrize("size", ["digits", "paper"])
 def test_every_family_of_figures_has_a_small_flagfile_and_one_of_the_papers_grid(dry_runs, size):
     """As if every planned network had been trained, with one accuracy for all."""
-    tables = [planned(out) for file, out in dry_runs.items() if file.name.startswith(f"{size}_")]
+    tables = [planned(out, file) for file, out in dry_runs.items() if file.name.startswith(f"{size}_")]
     drawings = catalogue(scenes(blocks(pd.concat(tables, ignore_index=True).drop_duplicates("stage"))))
     assert {drawing.family for drawing in drawings} == FAMILIES.keys()
 
@@ -105,8 +105,8 @@ def test_every_family_of_figures_has_a_small_flagfile_and_one_of_the_papers_grid
 @pytest.mark.parametrize("network", ["resnet20", "resnet56"])
 @pytest.mark.parametrize("schedule", ["one_shot", "iterative"])
 def test_the_papers_grids_have_the_published_densities_and_retrain_epochs(dry_runs, network, schedule):
-    (out,) = (out for file, out in dry_runs.items() if file.name == f"paper_{network}_{schedule}.flags")
-    ours, theirs = planned(out), reference.table()
+    ((file, out),) = (run for run in dry_runs.items() if run[0].name == f"paper_{network}_{schedule}.flags")
+    ours, theirs = planned(out, file), reference.table()
     theirs = theirs[(theirs.network == network) & (theirs.schedule == schedule)]
     theirs = theirs[theirs.heuristic == "global_magnitude"]
     ours = ours[ours.technique != "dense"]
@@ -116,19 +116,27 @@ def test_the_papers_grids_have_the_published_densities_and_retrain_epochs(dry_ru
     assert len(ours) == len(theirs)
 
 
-def planned(dry_run):
-    rows = []
+def planned(dry_run, file):
+    rows, falls = [], re.search(r"--lr_schedule=(\w+)", file.read_text())
+    training = falls[1] if falls else "one"  # stands for the recipe too: trainings are told apart by how rates fall
     stage = r"^to do +([\d.]+) epochs  (\w+)/([\w.]+)/trial_(\d+)/(\S+)-\w{8}$"
     for epochs, dataset, network, trial, name in re.findall(stage, dry_run, re.MULTILINE):
         row = {"network": network, "dataset": dataset, "trial": float(trial), "epochs": float(epochs), "stage": name}
         row |= {"technique": "dense", "heuristic": "", "schedule": "", "density": 1.0, "retrain_epochs": 0.0}
-        row |= {"test_accuracy": 0.9, "validation_accuracy": 0.9, "flops": 2e3, "dense_flops": 2e3, "training": "one"}
+        row |= {
+            "test_accuracy": 0.9,
+            "validation_accuracy": 0.9,
+            "flops": 2e3,
+            "dense_flops": 2e3,
+            "training": training,
+        }
+        row |= {"recipe": training, "start_test_accuracy": 0.5}
         if name != "dense":
             pruned = r"(?P<technique>\w+)-(?P<schedule>\w+)-(?P<heuristic>\w+)-t(?P<t>[\d.]+)-density_(?P<density>.+)"
             row |= re.fullmatch(pruned, name).groupdict()
             row |= {"density": float(row["density"]), "retrain_epochs": float(row.pop("t")), "flops": 1e3}
-        rows.append(row | {"stage": f"{dataset}/{network}/{trial}/{name}"})
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).assign(source="own", seed=0.0)
+        rows.append(row | {"stage": f"{dataset}/{network}/{trial}/{name} {training}"})
+    return pd.DataFrame(rows).reindex(columns=[*COLUMNS, "start_test_accuracy"]).assign(source="own", seed=0.0)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from paper_figures.blocks import blocks
 from paper_figures.bootstrap import interval
 from paper_figures.claims import CLAIMS, best_gain_mean
+from paper_figures.claims_since import CLAIMS_SINCE
 from paper_figures.claims_table import as_text, claims_table
 from paper_figures.no_loss import lowest_density
 from paper_figures.select import best_retraining
@@ -157,9 +158,10 @@ def test_claims_about_the_algorithm_need_retraining_for_all_of_t(row):
         assert checked_by(grid(row, cells), claim).verdict == "not enough data"
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", [*CLAIMS, *CLAIMS_SINCE])
 def test_a_claim_holds_up_to_the_limit_that_its_rule_tells(name):
-    told = CLAIMS[name].rule.rpartition("; ")[2]
+    claim = (CLAIMS | CLAIMS_SINCE)[name]
+    told = claim.rule.rpartition("; ")[2]
     limit = float(re.search(r"-?[\d.]+", told)[0])
     word = re.sub(r"-?[\d.]+%? ?", "", told).strip()
     below, at, above = {
@@ -169,7 +171,7 @@ def test_a_claim_holds_up_to_the_limit_that_its_rule_tells(name):
         "below": (True, False, False),
         "within": (True, True, False),
     }[word]
-    holds = CLAIMS[name].holds
+    holds = claim.holds
     assert (holds(limit - 1e-6), holds(limit), holds(limit + 1e-6)) == (below, at, above)
     if word == "within":
         assert (holds(-limit + 1e-6), holds(-limit), holds(-limit - 1e-6)) == (below, at, above)

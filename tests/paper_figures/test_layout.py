@@ -23,19 +23,23 @@ CASES = {  # own results, the network they are laid over
     "over ResNet-20": ("*lenet.csv", "resnet20"),
     "over ResNet-50": ("*lenet.csv", "resnet50"),
     "over ResNet-56": ("*16_epochs.csv", "resnet56"),
+    "our studies": ("*_fashion_mnist_lenet/results.csv", None),
 }
+STUDIES = ("schedules", "other_schedules", "criteria")
 
 
 @pytest.fixture(scope="module", params=CASES)
 def rendered(request, published):
     """Each figure of a case, drawn once in both sizes: drawing, size, figure, its renderer."""
     pattern, over = CASES[request.param]
-    parts = [] if request.param == "own alone" else [published]
+    parts = [] if request.param in ("own alone", "our studies") else [published]
     if pattern:
         parts.append(tables.own([str(OWN / pattern)])[0])
     drawings = catalogue(scenes(blocks(pd.concat(parts, ignore_index=True)), over=over))
     if over:  # the rest is as published
         drawings = [drawing for drawing in drawings if any(scene.is_laid_over for scene in drawing.scenes)]
+    if request.param == "our studies":  # whose other figures are as those of own results alone
+        drawings = [drawing for drawing in drawings if drawing.family in STUDIES]
     found = []
     with mpl.rc_context(dict(STYLE) | {"figure.dpi": 72}):
         for drawing in drawings:

@@ -27,6 +27,42 @@ def test_steps_under_a_changing_rate_are_tensorflow_1s(nesterov):
     assert float(weight) == pytest.approx(by_hand(nesterov), rel=1e-6)
 
 
+class Momenta(keras.optimizers.schedules.LearningRateSchedule):
+    """0.5, 0.25, 0.75 in steps 0, 1, 2; counts how often it is read."""
+
+    reads = 0
+
+    def __call__(self, step):
+        self.reads += 1
+        return tf.gather([0.5, 0.25, 0.75], tf.cast(step, tf.int32))
+
+
+WAYS = {  # how a step is run, whether Keras compiles the update, how often three steps of two weights read the schedule
+    "eagerly": (lambda step: step, False, 3),
+    "as a graph": (tf.function, False, 1),
+    "compiled": (lambda step: tf.function(step, jit_compile=True), False, 1),
+    "the update compiled": (lambda step: step, True, 2),  # for each weight, once and for all
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_momentum_schedule_gives_each_step_its_own_and_is_read_once_a_step(way):
+    run, compiles_update, reads = WAYS[way]
+    momenta, weights = Momenta(), [tf.Variable(1.0), tf.Variable([1.0, 1.0])]
+    optimizer = tl.MomentumSGD(1.0, momentum=momenta)
+    optimizer.jit_compile = compiles_update  # an argument that counts on a GPU alone
+    optimizer.build(weights)
+    step = run(lambda: optimizer.apply_gradients([(tf.ones_like(weight), weight) for weight in weights]))
+    ends = []
+    for _ in range(3):
+        step()
+        ends.append(float(weights[0]))
+        assert weights[1].numpy().tolist() == ends[-1:] * 2
+    assert ends == [0.0, -1.25, -3.1875]  # buffers 1, 0.25 * 1 + 1, 0.75 * 1.25 + 1
+    assert momenta.reads == reads
+    assert len(optimizer.variables) == 3  # the step, two buffers: the momentum is no part of the state
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_keras_own_sgd_is_the_same_at_a_constant_rate_and_another_at_a_drop(nesterov):
     def end(optimizer, rates):
