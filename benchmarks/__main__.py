@@ -12,7 +12,17 @@ from functools import partial
 # As run_experiment.py has it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import criteria, figures, finished_plan, global_mask, processes, stage_cost, training_speed, wall_time
+from benchmarks import (
+    criteria,
+    figures,
+    finished_plan,
+    global_mask,
+    processes,
+    shrink,
+    stage_cost,
+    training_speed,
+    wall_time,
+)
 from benchmarks.report import environment
 
 Benchmark = Callable[..., str]  # rounds, quick -> what to print
@@ -24,6 +34,7 @@ BENCHMARKS: Mapping[str, tuple[Benchmark, str]] = {
     "stage_cost": (stage_cost.report, "what a stage costs beside its steps, and how often anything is traced"),
     "global_mask": (global_mask.report, "global magnitude over 25.5 million weights: time and memory"),
     "criteria": (criteria.report, "pruning by criteria that look at 1,000 examples: time and memory"),
+    "shrink": (shrink.report, "networks with fewer channels: parameters, FLOPs, latency; training on smaller layers"),
     "finished_plan": (finished_plan.report, "a plan of 10,000 stages that are all done"),
     "processes": (processes.report, "two cores: one process of two threads, or two of one"),
     "figures": (figures.report, "the paper's figures from the published data"),

@@ -18,7 +18,7 @@ NUMBERS = (
     *("density", "retrain_epochs", "trial", "test_accuracy", "validation_accuracy", "flops", "search_cost"),
     *("epochs", "seed"),
 )
-SCHEDULES = ("one_shot", "iterative")
+SCHEDULES = ("one_shot", "iterative", "at_initialization")
 _NAME = r"[\w.+-]+"  # what can be part of the name of a file and of a page's address
 _TRANSLATION = ("wmt", "gnmt")  # how datasets and networks of translation are called
 
@@ -62,7 +62,7 @@ def check(table: pd.DataFrame, source: Path) -> None:
         "network": (table.network.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
         "dataset": (table.dataset.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
         "technique": (table.technique.isin(known), f"one of {', '.join(sorted(known))}"),
-        "schedule": (dense | table.schedule.isin(SCHEDULES), "one_shot or iterative"),
+        "schedule": (dense | table.schedule.isin(SCHEDULES), "one_shot, iterative or at_initialization"),
         "heuristic": (dense | table.heuristic.str.fullmatch(_NAME), "a name of letters, digits and _ . + -"),
         "density": (pruned, "the share of the weights that is kept, above 0 to 1"),
         "retrain_epochs": (table.retrain_epochs >= 0, "epochs, 0 or more"),

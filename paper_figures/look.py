@@ -90,7 +90,7 @@ _HEURISTICS = {
     "grasp": "GraSP",
     "synflow": "SynFlow",
 }
-_SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative"}
+_SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative", "at_initialization": "at initialisation"}
 
 _TEXT_CONTRAST = 4.55  # what rounding to 8 bits leaves is above 4.5
 INK, SOFT, FAINT, ZONE = "#222222", "#5A5A5A", "#DDDDDD", "#EFEFEF"

@@ -24,14 +24,13 @@ from .canvas import (
     page,
 )
 from .epochs import held
-from .look import pruning_name
+from .look import pruning_name, schedule_name
 from .scene import Scene, core
 from .select import epochs_of, numbers_by_epochs
 
 _PANELS = 3  # densities: mild, middle, strong
 _TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 _DASHES = {"one_shot": (0, (1, 1.5)), "iterative": "-"}  # hollow and filled tell sources apart, as everywhere
-_SCHEDULES = {"one_shot": "one-shot", "iterative": "iterative"}
 _HEIGHTS: dict[Size, float] = {"print": 1.6, "wide": 2.6}
 
 
@@ -49,7 +48,7 @@ def shared_densities(scenes: Sequence[Scene]) -> list[float]:
 
 def words(scenes: Sequence[Scene]) -> str:
     """Return what is compared: schedules, and each t that they ran for."""
-    schedules = " and ".join(_SCHEDULES.get(scene.front.schedule, scene.front.schedule) for scene in scenes)
+    schedules = " and ".join(schedule_name(scene.front.schedule) for scene in scenes)
     blocks = [block for scene in scenes for block in scene.blocks]
     most = max(len(epochs_of(block, row)) for block in blocks for row in range(len(block.techniques)))
     each = f"a point for each of up to {most} retrain times" if most > 1 else "one retrain time for each technique"

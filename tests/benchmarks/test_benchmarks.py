@@ -32,9 +32,17 @@ def test_a_table_is_markdown_with_columns_of_one_width():
 
 @pytest.mark.slow
 def test_the_quick_mode_measures_every_way_that_is_installed():
-    done = run("--quick", "lenet", "stage_cost", "global_mask", "criteria", "finished_plan", "figures")
+    done = run("--quick", "lenet", "stage_cost", "global_mask", "criteria", "shrink", "finished_plan", "figures")
     assert done.returncode == 0, done.stderr
-    for name in (OURS, "TF-MOT in fit", "hand-written XLA loop, masked", "the rest", "to the final table", "a figure"):
+    for name in (
+        OURS,
+        "TF-MOT in fit",
+        "hand-written XLA loop, masked",
+        "the rest",
+        "to the final table",
+        "a figure",
+        "MobileNetV2",
+    ):
         assert name in done.stdout
     masked = re.search(rf"\| {OURS} .*\| +(\d+) \|", done.stdout)
     assert masked

@@ -118,6 +118,14 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
             "expected a network each of whose layers reads the one before it",
         ),
         (["--recipe=lenet_mnist_dropout", "--network=resnet20"], "a network that takes it: lenet_300_100, lenet_5."),
+        (
+            ["--schedule=at_initialization", "--strategy=lr_rewind"],
+            "nothing is trained yet when it prunes. Expected one of weight_rewind, low_lr_weight_rewind, reinit",
+        ),
+        (
+            ["--schedule=at_initialization", "--retrain_epochs=5"],
+            "expected T = 30, all of the training. Leave it out.",
+        ),
         (["--by_turns"], "--by_turns without --layer_density: expected the densities"),
         (
             ["--layer_density=logits:0.5", "--density=0.5"],
@@ -144,6 +152,11 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         (
             ["--rounds=3", "--heuristic=structured_a", "--network=resnet56", "--schedule=one_shot"],
             "--rounds=3 with --heuristic=structured_a: it prunes once. Use --density.",
+        ),
+        (["--schedule=at_initialization", "--rewind_step=3"], "--rewind_step=3: expected 0, where it trains from"),
+        (
+            ["--schedule=at_initialization", "--controls=random_reinit"],
+            "--controls with --schedule=at_initialization: expected one_shot or iterative",
         ),
         (["--rewind_step=3", "--retrain_epochs=3"], "each says how far to rewind. Expected one of the two"),
         (

@@ -78,6 +78,7 @@ def test_csv_and_parquet_with_our_columns_are_read_too(published, tmp_path):
         ("test_accuracy", "high", r"row 2: test_accuracy is 'high'. Expected a number"),
         ("schedule", "iterativ", r"row 2: schedule is 'iterativ'"),
         ("retrain_epochs", -1, r"row 2: retrain_epochs"),
+        ("trial", -1, r"row 2: trial is .*-1.*whole number, 0 or more"),
         ("trial", 1.5, r"row 2: trial is .*1.5.*whole number"),
         ("epochs", "10 epochs", r"bad.csv, row 2: epochs is '10 epochs'. Expected a number"),
         ("dataset", "", r"row 2: dataset is ''. Expected a name"),
@@ -90,6 +91,14 @@ def test_a_row_that_cannot_be_is_named_with_its_file(row, tmp_path, column, valu
     table.to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(ValueError, match=message):
         tables.own([str(tmp_path / "bad.csv")])
+
+
+def test_what_stands_at_the_ends_of_its_range_is_taken(row, tmp_path):
+    ends = [row("dense", trial=0, accuracy=0.0), row(trial=0, density=1.0, accuracy=1.0, retrain_epochs=0.0)]
+    results.table(ends).to_csv(tmp_path / "ends.csv", index=False)
+    read, notes = tables.own([str(tmp_path / "ends.csv")])
+    assert read[["trial", "test_accuracy"]].to_numpy().tolist() == [[0, 0.0], [0, 1.0]]
+    assert notes == []
 
 
 def test_translation_is_scored_from_0_to_100(row, tmp_path):

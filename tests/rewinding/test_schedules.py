@@ -71,8 +71,9 @@ def test_a_warmup_rises_from_0_along_a_line_and_what_follows_falls_over_the_step
     warmup=st.floats(0, 0.9),
 )
 def test_the_rate_of_a_dense_training_rises_once_and_falls_once(schedule, examples, epochs, warmup):
-    # A warm-up that goes on after the first drop, at half of T, rises again.
-    warmup = {"one_cycle": 0.0, "staircase": warmup * epochs / 2}.get(schedule, warmup * epochs)
+    # One that is still going on at the first drop, at half of the training, rises after it.
+    part = {"one_cycle": 0.0, "staircase": 0.5}.get(schedule, 1.0)
+    warmup = part * warmup * epochs
     training = resolve(
         "lenet_digits", examples=examples, epochs=epochs, lr_schedule=schedule, warmup_epochs=warmup
     )  # fmt: skip

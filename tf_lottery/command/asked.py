@@ -31,6 +31,7 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 SCHEDULES = {
     "one_shot": "prune once to the density",
     "iterative": "prune 20% of what is left, retrain, repeat",
+    "at_initialization": "prune once to the density by the weights before training, then train",
 }
 # A plan of so many takes some seconds to make; the largest of flags/ has 2,043.
 _MOST_STAGES = 100_000
@@ -38,7 +39,8 @@ _WORKERS = Number(
     least=1, most=10_000, expected="auto, or a number of processes, 1 or more, at most 10000", is_whole=True
 )
 _SEEDS = Number(least=1, most=2**31 - 1, expected="a whole number, 1 or more", is_whole=True)
-_DEFAULT_DENSITIES = {"one_shot": (0.512, 0.2097, 0.1074, 0.044), "iterative": (0.8**14,)}
+_ONCE = (0.512, 0.2097, 0.1074, 0.044)
+_DEFAULT_DENSITIES = {"one_shot": _ONCE, "iterative": (0.8**14,), "at_initialization": _ONCE}
 
 
 class UsageError(Exception):
@@ -92,6 +94,8 @@ def grids() -> list[Grid]:
     )
     for technique in dict.fromkeys(FLAGS.strategy):
         _check_technique(technique, training)
+    if FLAGS.schedule == "at_initialization":
+        _check_at_initialization(training.epochs)
     if training.dropout and not _network().takes_dropout:
         takers = _listed(name for name, row in networks.NETWORKS.items() if row.takes_dropout)
         raise UsageError(
@@ -117,7 +121,9 @@ def grids() -> list[Grid]:
             schedule=FLAGS.schedule,
             techniques=tuple(dict.fromkeys(FLAGS.strategy)),
             densities=densities,
-            retrain_epochs=_rewound(training) or _retrain_epochs(training.epochs),
+            retrain_epochs=(
+                _rewound(training) or _retrain_epochs(training.epochs) or _default_retrain_epochs(training.epochs)
+            ),
             trials=FLAGS.trials,
             seed=FLAGS.seed,
             layer_levels=layer_levels or _rounds(densities),
@@ -267,6 +273,11 @@ def _check_controls() -> None:
             )
     if FLAGS.layer_density:
         raise UsageError("--controls with --layer_density: expected --density or --rounds.")
+    if FLAGS.schedule == "at_initialization":
+        raise UsageError(
+            "--controls with --schedule=at_initialization: expected one_shot or iterative, since controls have masks "
+            "of trained networks. --heuristic=layer_random is a control of what is pruned before training."
+        )
 
 
 def _layer_levels() -> tuple[Level, ...]:
@@ -316,6 +327,32 @@ def _asked_densities() -> tuple[float, ...]:
     least = 10.0**-DENSITY_DECIMALS
     words = f"a number above 0, at most 1 (all weights); the smallest is {least:g}"
     return _numbers("density", Number(least=least, most=1.0, expected=words))
+
+
+def _check_at_initialization(total: int) -> None:
+    """Refuse what does not train a pruned initialisation from its start."""
+    whole = [name for name, row in TECHNIQUES.items() if row.weights != "trained"]
+    for technique in FLAGS.strategy:
+        if technique not in whole:
+            raise UsageError(
+                f"--schedule=at_initialization with --strategy={technique}: nothing is trained yet when it prunes. "
+                f"Expected one of {_listed(whole)}."
+            )
+    if FLAGS.rewind_step and FLAGS.rewind_step != ["0"]:
+        raise UsageError(
+            f"--schedule=at_initialization with --rewind_step={','.join(FLAGS.rewind_step)}: expected 0, where it "
+            "trains from. Leave it out."
+        )
+    if other := [t for t in _retrain_epochs(total) if t != total]:
+        raise UsageError(
+            f"--schedule=at_initialization with --retrain_epochs={other[0]:g}: expected T = {total}, all of the "
+            "training. Leave it out."
+        )
+
+
+def _default_retrain_epochs(total: int) -> tuple[float, ...]:
+    """Return t where none is asked for; () leaves it to each strategy."""
+    return (float(total),) if FLAGS.schedule == "at_initialization" else ()
 
 
 def _retrain_epochs(total: int) -> tuple[float, ...]:

@@ -38,7 +38,10 @@ flags.DEFINE_list(
     "weights.",
 )
 flags.DEFINE_string(
-    "schedule", "iterative", "one_shot, or iterative: down by 20% of what is left to the smallest density."
+    "schedule",
+    "iterative",
+    "one_shot; iterative: down by 20% of what is left to the smallest density; or at_initialization: once, by the "
+    "weights before training.",
 )
 flags.DEFINE_list(
     "heuristic", ["global_magnitude"], "What is pruned: " + ", ".join(HEURISTICS) + ". --list says what each does."

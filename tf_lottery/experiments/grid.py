@@ -95,11 +95,12 @@ def default_retrain_epochs(technique: str, total: int) -> int:
 def levels(schedule: Schedule, densities: tuple[float, ...]) -> tuple[float, ...]:
     """Return the densities to prune to, in order.
 
-    One-shot: those asked, descending. Iterative: down by 20% of what is left at each level to the smallest asked;
-    a density asked for that is none of 0.8^k (to 4 digits, as published) becomes a level of its own on the way.
+    One-shot and at initialisation: those asked, descending. Iterative: down by 20% of what is left at each level to the
+    smallest asked; a density asked for that is none of 0.8^k (to 4 digits, as published) becomes a level of its own on
+    the way.
     """
     asked = sorted({float(density) for density in densities}, reverse=True)
-    if schedule == "one_shot":
+    if schedule != "iterative":
         return tuple(asked)
     chain: list[float] = []
     density = 1.0

@@ -38,6 +38,11 @@ def rewind_step(spec: RetrainSpec) -> int | None:
     return training.total_steps - training.steps_in(spec.retrain_epochs)
 
 
+def prune_step(spec: RetrainSpec) -> int | None:
+    """Return the step of the dense training whose weights this stage prunes; None if its parent's last ones."""
+    return 0 if spec.schedule == "at_initialization" else None
+
+
 def plan(specs: Iterable[Spec]) -> list[Stage]:
     """Return every stage that these specs need, each once, in an order in which parents come first."""
     specs_by_name: dict[str, Spec] = {}
@@ -48,6 +53,7 @@ def plan(specs: Iterable[Spec]) -> list[Stage]:
             lineage.append(lineage[-1].parent)
         for ancestor in reversed(lineage):
             specs_by_name.setdefault(ancestor.name, ancestor)
-            if isinstance(ancestor, RetrainSpec) and (step := rewind_step(ancestor)) is not None:
-                points.setdefault(ancestor.dense.name, set()).add(step)
+            if isinstance(ancestor, RetrainSpec):
+                steps = (rewind_step(ancestor), prune_step(ancestor))
+                points.setdefault(ancestor.dense.name, set()).update(step for step in steps if step is not None)
     return [Stage(spec=spec, rewind_points=tuple(sorted(points.get(name, ())))) for name, spec in specs_by_name.items()]

@@ -74,7 +74,7 @@ class _Stage:
     @property
     def masks(self) -> Masks:
         """In the order of the layers, on which rates by layer may depend; a file has them in any."""
-        found = {name.removeprefix("masks/"): array for name, array in self.final.items() if name.startswith("masks/")}
+        found = _masks_of(self.final)
         return {name: found[name] for name in self._kernels if name in found} | found
 
     @cached_property
@@ -152,10 +152,13 @@ def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]
     if parent is None or dense is None:
         unchecked["its parent is not in the store"] += 1
         return
-    yield from _pruned_from(stage, parent)
     yield from _moved(stage)
     yield from _cost(stage, parent)
-    yield from _retraining_rates(stage, parent)
+    if (before := _pruned(stage, parent, dense)) is None:
+        unchecked["the point that it prunes is not in the store"] += 1
+    else:
+        yield from _pruned_from(stage, before)
+        yield from _retraining_rates(stage, parent.trained, before)
     if stage.orders and parent.orders and stage.orders[0] == parent.orders[0]:
         yield "its examples come in the order of the parent stage"
     if stage.start:
@@ -189,12 +192,26 @@ def _held(stage: _Stage) -> Iterator[str]:
         yield f"masks keep {kept} weights; its density asks for {asked}"
 
 
-def _pruned_from(stage: _Stage, parent: _Stage) -> Iterator[str]:
-    """No weight comes back, and with a magnitude heuristic the smallest of the parent's trained weights went.
+def _pruned(stage: _Stage, parent: _Stage, dense: _Stage) -> Arrays | None:
+    """Return the state that the stage pruned: its parent's last one, or the dense network's before its training."""
+    if stage.spec["schedule"] != "at_initialization":
+        return parent.final
+    path = point_path(dense.folder, 0)
+    return _arrays(path) if path.exists() else None
+
+
+def _masks_of(arrays: Arrays) -> Masks:
+    return {name.removeprefix("masks/"): array for name, array in arrays.items() if name.startswith("masks/")}
+
+
+def _pruned_from(stage: _Stage, pruned: Arrays) -> Iterator[str]:
+    """No weight comes back, and with a magnitude heuristic the smallest of the weights that were pruned went.
 
     The smallest of each kernel, whatever its rate, and with scope global of all of them together.
     """
-    before, kernels = parent.masks, parent.kernels
+    masks = _masks_of(pruned)
+    before = {name: masks[name] for name in stage.masks}
+    kernels = {name: pruned[f"weights/{name}"] for name in before}
     row = _heuristic(stage)
     if isinstance(row, Shuffled):
         of = row.of.choose(kernels=kernels, masks=before, density=stage.spec["density"], seed=0)
@@ -304,18 +321,18 @@ def _cost(stage: _Stage, parent: _Stage) -> Iterator[str]:
         yield f"its search cost is {stage.result['search_cost']:g}; expected {parent.result['search_cost'] + own:g}"
 
 
-def _retraining_rates(stage: _Stage, parent: _Stage) -> Iterator[str]:
-    """The rates are the technique's, of the parent's own weights and what this stage's masks removed of them."""
-    before, after = parent.masks, stage.masks
+def _retraining_rates(stage: _Stage, trained: set[str], pruned_state: Arrays) -> Iterator[str]:
+    """The rates are the technique's, of the weights that were pruned and what this stage's masks removed of them."""
+    before, after = _masks_of(pruned_state), stage.masks
     left, kept = (sum(int(np.count_nonzero(mask)) for mask in masks.values()) for masks in (before, after))
-    whole = {name: parent.final[f"weights/{name}"].astype(np.float64) for name in {*parent.trained, *before}}
+    whole = {name: pruned_state[f"weights/{name}"].astype(np.float64) for name in {*trained, *before}}
     lost = [values[after[name] == 0] for name, values in whole.items() if name in after]
     norms = [math.sqrt(sum(float(np.vdot(part, part)) for part in parts)) for parts in (lost, whole.values())]
     pruned = {"pruned_share": 1 - kept / left, "removed_norm": norms[0] / norms[1]}
     for name, value in pruned.items():
         told = stage.result.get(name, value)  # an older version told neither
         if not math.isclose(told, value, rel_tol=1e-6, abs_tol=1e-12):
-            yield f"its result says {name} {told:g}; the masks and the parent's weights say {value:g}"
+            yield f"its result says {name} {told:g}; the masks and the weights that were pruned say {value:g}"
     retraining = Retraining.of(stage.training, stage.spec["retrain_epochs"], **pruned)
     yield from _rates(stage, TECHNIQUES[stage.spec["technique"]].rates(retraining))
 

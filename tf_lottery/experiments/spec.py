@@ -18,7 +18,7 @@ NUMERICAL_FORMAT = 1
 DENSITY_DECIMALS, EPOCHS_DECIMALS = 10, 6  # that count: nearer ones are the same
 
 # "control": what an iterative chain's level before trained is pruned, and retrained otherwise than the chain does.
-Schedule = Literal["one_shot", "iterative", "control"]
+Schedule = Literal["one_shot", "iterative", "at_initialization", "control"]
 
 
 @dataclass(frozen=True, kw_only=True)

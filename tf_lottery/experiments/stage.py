@@ -24,7 +24,7 @@ from tf_lottery.experiments.keepers import METRICS, EpochKeeper, Going, PointKee
 from tf_lottery.experiments.layer_rows import LAYERS, layer_rows
 from tf_lottery.experiments.litter import sweep
 from tf_lottery.experiments.measure import measure
-from tf_lottery.experiments.plan import Stage, rewind_step
+from tf_lottery.experiments.plan import Stage, prune_step, rewind_step
 from tf_lottery.experiments.results_row import hparams, identity, to_csv, to_json
 from tf_lottery.experiments.spec import RetrainSpec, Spec, TrainSpec
 from tf_lottery.experiments.store import ParentLostError, Store, point_path, write_text
@@ -178,7 +178,9 @@ class StageRunner:
         # First of all: a point that must be trained again takes the engine.
         step = rewind_step(spec)
         rewound = None if step is None else self._read_point(spec.dense, step)
-        engine.put_state(self._read_final(spec.parent), keep_masks=False)
+        pruned_at = prune_step(spec)
+        before = self._read_final(spec.parent) if pruned_at is None else self._read_point(spec.dense, pruned_at)
+        engine.put_state(before, keep_masks=False)
         report = prune_by(
             find(spec.heuristic, spec.layer_densities),
             engine.model,
