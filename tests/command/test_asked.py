@@ -168,6 +168,11 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
             ["--rounds=3", "--heuristic=structured_a", "--network=resnet56", "--schedule=one_shot"],
             "--rounds=3 with --heuristic=structured_a: it prunes once. Use --density.",
         ),
+        (["--schedule=at_initialization", "--rewind_step=3"], "--rewind_step=3: expected 0, where it trains from"),
+        (
+            ["--schedule=at_initialization", "--controls=random_reinit"],
+            "--controls with --schedule=at_initialization: expected one_shot or iterative",
+        ),
         (["--rewind_step=3", "--retrain_epochs=3"], "each says how far to rewind. Expected one of the two"),
         (
             ["--controls=shuffled_mask", *BY_LAYER, "--layer_density=logits:0.5,hidden_1:0.5,hidden_2:0.5"],

@@ -104,3 +104,14 @@ def test_a_control_has_the_counts_of_what_it_controls_and_random_ones_are_of_rat
     assert control_of("global_magnitude", "random") is None
     assert control_of("taylor", "shuffled") is None
     assert control_of("layer_magnitude", "random") == "layer_random"
+
+
+@pytest.mark.parametrize("name", ["half_output_random", "conv_10_random", "conv_15_random"])
+def test_random_masks_of_one_trial_lie_within_those_of_the_levels_above(name):
+    kernels = {"hidden": np.ones((40, 30), np.float32), "logits": np.ones((30, 10), np.float32)}
+    before = {kernel: np.ones(array.shape, np.uint8) for kernel, array in kernels.items()}
+    above = before
+    for density in (0.8, 0.5, 0.1):
+        masks = HEURISTICS[name].choose(kernels=kernels, masks=before, density=density, seed=7)
+        assert all((masks[kernel] <= above[kernel]).all() for kernel in masks)
+        above = masks

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -123,3 +125,26 @@ def test_where_the_replayed_rate_is_constant_lr_rewinding_has_fine_tunings_rates
 def test_weights_start_from_where_the_paper_says_and_slots_travel_with_them():
     assert {name: TECHNIQUES[name].weights for name in PAPER} == PAPER
     assert {TECHNIQUES[name].slots for name in PAPER} == {"kept"}
+
+
+@given(total=st.integers(1, 200), share=st.floats(0, 1))
+def test_the_lottery_ticket_papers_techniques_have_the_replayed_rates_or_the_whole_schedule(total, share):
+    retrain = max(1, round(total * share))
+    original = np.arange(1, total + 1, dtype=np.float32)
+    retraining = Retraining(original=original, steps=retrain)
+    replayed, whole = TECHNIQUES["random_reinit"], TECHNIQUES["weight_rewind_whole_schedule"]
+    assert replayed.rates(retraining).tolist() == original[total - retrain :].tolist()
+    assert whole.rates(retraining).tolist() == original.tolist()
+    assert (replayed.weights, whole.weights) == ("fresh", "rewound")
+    # How long a stage trains is as many steps as it has rates.
+    for row in TECHNIQUES.values():
+        assert row.epochs(total, retrain) == len(row.rates(replace(retraining, pruned_share=0.5, removed_norm=0.5)))
+
+
+@given(examples=st.integers(50, 5_000), batch=st.integers(1, 50), epochs=st.integers(1, 30), data=st.data())
+def test_a_rewind_to_any_step_leaves_exactly_the_steps_after_it(examples, batch, epochs, data):
+    training = resolve("lenet_digits", examples=examples, batch_size=batch, epochs=epochs)
+    step = data.draw(st.integers(0, training.total_steps - 1))
+    t = training.epochs_after(step)
+    assert 0 < t <= epochs
+    assert training.total_steps - training.steps_in(round(t, 6)) == step

@@ -292,6 +292,11 @@ def _check_controls() -> None:
             )
     if FLAGS.layer_density:
         raise UsageError("--controls with --layer_density: expected --density or --rounds.")
+    if FLAGS.schedule == "at_initialization":
+        raise UsageError(
+            "--controls with --schedule=at_initialization: expected one_shot or iterative, since controls have masks "
+            "of trained networks. --heuristic=layer_random is a control of what is pruned before training."
+        )
 
 
 def _layer_levels() -> tuple[Level, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from tf_lottery.lazy_tf import keras
 from tf_lottery.training.engine import Engine
@@ -58,14 +58,7 @@ class EvaluatesSteps(keras.callbacks.Callback):
         self._log(row)
 
 
-class Evaluates(Protocol):
-    """An engine as `outcome` needs it."""
-
-    def evaluate(self, split: str) -> Any:
-        """Return loss and accuracy on "train"."""
-
-
-def outcome(history: Sequence[Mapping[str, Any]], engine: Evaluates, *, first: int) -> dict[str, Any]:
+def outcome(history: Sequence[Mapping[str, Any]], engine: Engine, *, first: int) -> dict[str, Any]:
     """Return the columns of a stage's result that evaluations by step add.
 
     Args:

@@ -47,7 +47,7 @@ def retraining_rates(
             needed where that is nearly 0, as of a cosine.
 
     Returns:
-        float32 [retrain]; of reinit [total + retrain].
+        float32 [retrain]; of reinit [total + retrain], of weight_rewind_whole_schedule [total].
 
     Raises:
         TypeError: An argument of another kind.
