@@ -233,7 +233,8 @@ def _of_trainings(scenes: Sequence[Scene]) -> Iterator[Drawing]:
     for scene in scenes:
         if {"fine_tune", "lr_rewind"} <= set(scene.front.techniques) and scene.front.source == "own":
             alike.setdefault(scene.front.kind, []).append(scene)
-    for several in alike.values():
+    for alone in alike.values():
+        several = other_schedules.ordered(alone)
         first = several[0].front
         if len({other_schedules.falls(scene.front) for scene in several}) > 1:
             yield Drawing(

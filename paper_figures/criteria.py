@@ -14,10 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from . import doubtful, select
 from .blocks import Block
 from .canvas import Size, Words, page, ring
-from .look import FAINT, INK, dataset_name, line_look, name, network_name, schedule_name
+from .look import FAINT, INK, NO_TECHNIQUE, dataset_name, line_look, name, network_name, schedule_name
 from .scene import Scene, told_trials
 
-BEFORE = "not_retrained"  # in place of a technique
 _CRITERIA: Mapping[str, str] = {  # heuristics as people write them; others by their names
     "global_magnitude": "magnitude",
     "lamp": "LAMP",
@@ -79,7 +78,7 @@ def criteria_numbers(scenes: Sequence[Scene]) -> pd.DataFrame:
         middle, low, high = select.over_trials(before)
         rows = [
             (
-                *(block.network, block.heuristic, block.schedule, BEFORE, density, 0.0),
+                *(block.network, block.heuristic, block.schedule, NO_TECHNIQUE, density, 0.0),
                 *(middle[place], low[place], high[place], int(np.isfinite(before[place]).sum()), 0.0),
                 *(block.dataset, block.source, block.training, block.seed, ""),
             )
@@ -158,7 +157,7 @@ def told(numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
     unit = scenes[0].front.unit
     sentences = []
     for technique, rows in here.groupby("technique", sort=False):
-        t = "" if technique == BEFORE else f", t = {rows.retrain_epochs.iloc[0]:g}"
+        t = "" if technique == NO_TECHNIQUE else f", t = {rows.retrain_epochs.iloc[0]:g}"
         each = "; ".join(f"{criterion_name(str(r.heuristic))} {r.value:+.2f} {unit}" for r in rows.itertuples())
         sentences.append(f"{name(str(technique))}{t}: {each}")
     return f"At {1 / density:.3g}x, {'. '.join(sentences)}."
@@ -187,6 +186,6 @@ def _title(scenes: Sequence[Scene]) -> str:
 
 
 def _look(technique: str, *, hollow: bool) -> dict[str, Any]:
-    if technique == BEFORE:
+    if technique == NO_TECHNIQUE:
         return {"color": INK, "marker": "s", "markersize": 4.0, "linestyle": ""}
     return line_look(technique, hollow=hollow) | {"linestyle": ""}

@@ -54,8 +54,8 @@ NAMES: Mapping[str, str] = {
     "adaptive_linear_lr_restart": "adaptive linear restart",
     "random_reinit": "random reinitialisation",
     "weight_rewind_whole_schedule": "whole-schedule rewinding",
-    "not_retrained": "before retraining",
 }
+NO_TECHNIQUE = "not_retrained"  # stands in the place of a technique for what is pruned and not retrained
 _MARKER_SIZES = {"*": 8.5, "h": 5.5, "D": 4.3, "X": 5.5, "P": 5.5, "p": 5.5}  # points; of equal weight for the eye
 _DATASETS = {
     "cifar10": "CIFAR-10",
@@ -183,8 +183,8 @@ def line_look(technique: str, *, hollow: bool) -> dict[str, Any]:
 
 
 def name(technique: str) -> str:
-    """Return the technique as people write it."""
-    return NAMES.get(technique, technique)
+    """Return the technique, or what stands in its place where there is none, as people write it."""
+    return NAMES.get(technique) or {NO_TECHNIQUE: "before retraining"}.get(technique, technique)
 
 
 def network_name(network: str) -> str:

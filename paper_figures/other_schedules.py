@@ -50,6 +50,13 @@ def falls(block: Block) -> str:
     return recipe.lr_schedule
 
 
+def ordered(scenes: Sequence[Scene]) -> list[Scene]:
+    """Return the scenes by how their rates fall, the staircase first."""
+    known: list[str] = list(LR_SCHEDULES)
+    ways = {id(scene): falls(scene.front) for scene in scenes}
+    return sorted(scenes, key=lambda scene: known.index(way) if (way := ways[id(scene)]) in known else len(known))
+
+
 def shown_schedule(block: Block, among: Sequence[Block]) -> str:
     """Return that in words, with T where another training among these has the same."""
     same = [other for other in among if falls(other) == falls(block)]

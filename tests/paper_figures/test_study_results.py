@@ -73,7 +73,7 @@ def test_the_tables_of_the_page_are_what_the_networks_say(study):
     header, told = table_of(name)
     density, checked = "", 0
     for label, cells in told:
-        wanted = ROWS[re.split(r" \(|, \\|, how", label)[0]]
+        wanted = ROWS[re.split(r" \(|, \\|, two", label)[0]]
         for head, cell in zip(header, cells, strict=True):
             ratio = re.match(r"([\d.]+x)[:,] (.+)", head)
             density = DENSITIES[ratio[1]] if ratio else density
