@@ -124,7 +124,7 @@ def test_a_wrong_value_is_one_sentence_that_names_the_flag_as_typed(folder, caps
         ),
         (
             ["--schedule=at_initialization", "--retrain_epochs=5"],
-            "with t = 5: expected T = 30, all of the training. Leave out --retrain_epochs.",
+            "--retrain_epochs=5: expected T = 30, all of the training. Leave it out.",
         ),
         (["--density_of=layers"], "--density_of=layers: unknown density_of 'layers'. Known: channels, flops, weights"),
         (

@@ -357,10 +357,15 @@ def _check_at_initialization(training: Training) -> None:
                 f"--schedule=at_initialization with --strategy={technique}: nothing is trained yet when it prunes. "
                 f"Expected one of {_listed(whole)}."
             )
+    if FLAGS.rewind_step and FLAGS.rewind_step != ["0"]:
+        raise UsageError(
+            f"--schedule=at_initialization with --rewind_step={','.join(FLAGS.rewind_step)}: expected 0, where it "
+            "trains from. Leave it out."
+        )
     if other := [t for t in _retrain_epochs(training) if t != training.epochs]:
         raise UsageError(
-            f"--schedule=at_initialization with t = {other[0]:g}: expected T = {training.epochs}, all of the training. "
-            f"Leave out --{'rewind_step' if FLAGS.rewind_step else 'retrain_epochs'}."
+            f"--schedule=at_initialization with --retrain_epochs={other[0]:g}: expected T = {training.epochs}, all of "
+            "the training. Leave it out."
         )
 
 
