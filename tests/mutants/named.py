@@ -16,6 +16,7 @@ class Fault(NamedTuple):
 
 _DENSE = "tests/reference/test_dense_networks.py"
 _STARTS = "tests/reference/test_convolutional_networks.py"
+_CHANNELS = "tests/pruning/test_channel_criteria.py"
 
 NAMED = {
     # The experiment would be another one.
@@ -24,6 +25,30 @@ NAMED = {
     "one augmentation in every epoch": Fault(
         "tf_lottery/training/order.py", 'generator("augmentation", epoch)', 'generator("augmentation", 0)',
         "tests/reference/test_augmented_images.py"),
+    # Other criteria than the papers'.
+    "maps are read before batch norm": Fault(
+        "tf_lottery/pruning/maps.py",
+        "isinstance(readers[0].layer, layers.BatchNormalization) or _is_end(readers[0])", "_is_end(readers[0])",
+        _CHANNELS),
+    "maps are read behind an activation": Fault(
+        "tf_lottery/pruning/maps.py", "while not _is_activated(call.layer):", "while True:", _CHANNELS),
+    "one of several readers decides what a map is": Fault(
+        "tf_lottery/pruning/maps.py", "if len(readers) != 1 or not", "if not readers or not", _CHANNELS),
+    "Taylor with signs over the batch": Fault(
+        "tf_lottery/pruning/map_quantities.py", "tf.reduce_mean(tf.abs(means), axis=0)",
+        "tf.abs(tf.reduce_mean(means, axis=0))", _CHANNELS),
+    "Taylor without signs at each position": Fault(
+        "tf_lottery/pruning/map_quantities.py", "tf.reduce_mean(product, axis=1)",
+        "tf.reduce_mean(tf.abs(product), axis=1)", _CHANNELS),
+    "scores over their sum, not their l2 norm": Fault(
+        "tf_lottery/pruning/by_group.py", "np.linalg.norm(scores[scores > -np.inf])",
+        "np.abs(scores[scores > -np.inf]).sum()", _CHANNELS),
+    "a map's FLOPs without its bias": Fault(
+        "tf_lottery/pruning/by_group.py", "2 * uses[name] * (weights + 1)", "2 * uses[name] * weights", _CHANNELS),
+    "a channel that stays where it is read": Fault(
+        "tf_lottery/pruning/channels/cuts.py", "for name, axes in group.places.items():",
+        "for name, axes in ((name, group.places[name]) for name in group.makers):",
+        "tests/pruning/channels/test_cuts.py"),
     "the purpose is not in the key": Fault(
         "tf_lottery/training/randomness.py", " {self.depth} {purpose} ", " {self.depth} ", _DENSE),
     "the trial is not in the key": Fault(

@@ -111,6 +111,17 @@ def test_where_fewer_are_left_than_a_density_between_two_numbers_asks_for_none_g
         choose(groups, scores, new, 1.0, cut)
 
 
+def test_what_other_prunings_left_counts_as_it_is():
+    """Half of the first layer is gone already, and only the second may lose more, until 21 of 60 weights stay."""
+    (first, second), masks = chain(3, 6, 6, 1)
+    half = choose([first], [np.arange(6.0)], masks, 0.5, Cut(scope="share", round_to=1, density_of="channels", uses={}))
+    assert sum(int(mask.sum()) for mask in half.values()) == 3 * 3 + 3 * 6 + 6
+    cut = Cut(scope="global", round_to=1, density_of="weights", uses={})
+    new = choose([second], [np.arange(6.0)], half, 21 / 60, cut)
+    assert alive(second, new).sum() == 3
+    assert sum(int(mask.sum()) for mask in new.values()) == 3 * 3 + 3 * 3 + 3
+
+
 def test_without_a_channel_nothing_makes_or_reads_it():
     (first, second), masks = chain(2, 3, 4, 2)
     fewer = without(masks, first, 1)

@@ -62,23 +62,17 @@ def choose(
     if any(np.isnan(score).any() for score in scores):
         raise ValueError("scores hold NaN: the network diverged. Prune from an earlier checkpoint.")
     numbers = _numbers_by_share(groups, cut) if cut.scope == "share" else _numbers_by_score(groups, scores, cut)
-
-    def pruned(step: int, before: Mapping[str, Mask]) -> dict[str, Mask]:
-        return _masks(groups, scores, before, numbers(step))
-
-    dense = {name: np.ones_like(mask) for name, mask in masks.items()}
-    low, high = 0, numbers.steps - 1
     present = share(groups, masks, cut)
-    below, above = (share(groups, pruned(step, dense), cut) for step in (low, high))
-    while high - low > 1:
-        middle = (low + high) // 2
-        there = share(groups, pruned(middle, dense), cut)
-        low, high, below, above = (low, middle, below, there) if there > density else (middle, high, there, above)
-    if density - present > max(above - below, 1e-9):
-        raise ValueError(
-            f"density {density:g}: expected at most {present:g}, the present one. A pruned channel never comes back."
-        )
-    found = [pruned(step, masks) for step in (low, high)]
+    if density > present:
+        dense = {name: np.ones_like(mask) for name, mask in masks.items()}
+        below, above = (share(groups, each, cut) for each in _around(groups, scores, dense, density, numbers, cut))
+        if density - present > max(above - below, 1e-9):
+            raise ValueError(
+                f"density {density:g}: expected at most {present:g}, the present one. A pruned channel never comes "
+                "back."
+            )
+        return {name: mask.copy() for name, mask in masks.items()}
+    found = _around(groups, scores, masks, density, numbers, cut)
     return min(found, key=lambda each: abs(share(groups, each, cut) - density))
 
 
@@ -89,6 +83,23 @@ def share(groups: Sequence[Group], masks: Mapping[str, Mask], cut: Cut) -> float
     uses = {name: cut.uses[name] if cut.density_of == "flops" else 1 for name in masks}
     kept = sum(uses[name] * int(np.count_nonzero(mask)) for name, mask in masks.items())
     return kept / sum(uses[name] * mask.size for name, mask in masks.items())
+
+
+def _around(
+    groups: Sequence[Group],
+    scores: Sequence[ChannelScores],
+    masks: Mapping[str, Mask],
+    density: float,
+    numbers: _Numbers,
+    cut: Cut,
+) -> list[dict[str, Mask]]:
+    """Return the masks of the two steps next to each other between which the density lies."""
+    low, high = 0, numbers.steps - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        above = share(groups, _masks(groups, scores, masks, numbers(middle)), cut) > density
+        low, high = (low, middle) if above else (middle, high)
+    return [_masks(groups, scores, masks, numbers(step)) for step in (low, high)]
 
 
 @dataclass(frozen=True, kw_only=True)
