@@ -115,7 +115,7 @@ def other_schedules_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subti
             _line(panel, here[here.lr_schedule == label], looks[label], shift=0.9 * (place - (len(labels) - 1) / 2))
         panel.set_title(f"{1 / density:.3g}x", fontsize=7.5, pad=2.5)
         panel.set_xlim(0, 105)
-        panel.set_xticks(sorted(set(numbers.share_of_total.round(6))))
+        panel.set_xticks(_ticks(panel, sorted(set(numbers.share_of_total.round(6)))))
         panel.xaxis.set_major_formatter("{x:.3g}")
         panel.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         panel.set_xlabel("share of T [%]")
@@ -128,6 +128,16 @@ def other_schedules_figure(numbers: pd.DataFrame, scenes: Sequence[Scene], subti
         columnspacing=1.2, borderaxespad=0.2, handletextpad=0.5,
     )  # fmt: skip
     return figure
+
+
+def _ticks(axes: Axes, shares: Sequence[float]) -> list[float]:
+    """Return of what ran as many as there is room for, the greatest first."""
+    inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
+    ticks = [shares[-1]]
+    for share in reversed(shares[:-1]):
+        if (ticks[-1] - share) / 105 * inches >= 0.25:
+            ticks.append(share)
+    return sorted(ticks)
 
 
 def told(numbers: pd.DataFrame, scenes: Sequence[Scene]) -> str:
