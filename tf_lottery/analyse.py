@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ ANALYSES: Mapping[str, Analysis] = {
         meaning="distance of the kept weights from their start, and which share of them changed its sign",
     ),
 }
-CONNECTIVITY = "connectivity"
+CONNECTIVITY, SHRUNK = "connectivity", "shrunk"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,8 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = "; ".join(f"{name}: {row.meaning}" for name, row in ANALYSES.items())
     parser.add_argument(
         "what",
-        choices=[*ANALYSES, CONNECTIVITY],
-        help=f"{known}; {CONNECTIVITY}: the error along the line between copies of --data_order_seed",
+        choices=[*ANALYSES, SHRUNK, CONNECTIVITY],
+        help=f"{known}; {SHRUNK}: parameters and FLOPs without the channels that nothing reads; {CONNECTIVITY}: the "
+        "error along the line between copies of --data_order_seed",
+    )
+    parser.add_argument(
+        "--latency", action="store_true", help=f"for {SHRUNK}: also measure one example in TFLite, on one thread"
     )
     parser.add_argument("--data_dir", help=f"for {CONNECTIVITY}: where the data are, as in the run")
     parser.add_argument(
@@ -87,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = Store(root)
         if asked.what == CONNECTIVITY:
             return _connectivity(store, root, asked.data_dir, asked.points)
+        if asked.what == SHRUNK:
+            return _analysis(_shrunk(latency=asked.latency), store, root / "analyses" / "shrunk.csv")
         return _analysis(ANALYSES[asked.what], store, root / "analyses" / f"{asked.what}.csv")
     except (StoreError, DamagedCheckpointError, DamagedDataError, MissingDataError) as error:
         return _complain(str(error), 2)
@@ -106,6 +113,20 @@ def _analysis(analysis: Analysis, store: Store, path: Path) -> int:
     print(means.reset_index().to_string(index=False, float_format="{:.4f}".format))
     print(f"\ntable        {path}")
     return 0
+
+
+def _shrunk(*, latency: bool) -> Analysis:
+    from tf_lottery.experiments import shrunk_rows  # TensorFlow
+
+    times = ["milliseconds", "shrunk_milliseconds"] if latency else []
+    return Analysis(
+        rows=partial(shrunk_rows.shrunk_rows, latency=latency),
+        columns=shrunk_rows.SHRUNK,
+        by=["network", "technique", "heuristic", "schedule", "retrain_epochs", "density"],
+        means=["test_accuracy", "parameters_left", "flops_left", "shrunk_flops_left", *times],
+        nothing="no network is done. Run the experiment first.",
+        meaning="parameters and FLOPs without the channels that nothing reads",
+    )
 
 
 def _connectivity(store: Store, root: Path, data_dir: str | None, points: int) -> int:

@@ -268,7 +268,7 @@ def test_masks_count_in_prunable_models_and_in_those_of_tf_mot(said):
 
     def plain():
         x = keras.Input((2, 4))
-        return keras.Model(x, layers.Dense(2)(layers.SimpleRNN(3, unroll=True)(x)))
+        return keras.Model(x, layers.Dense(2, "relu")(layers.SimpleRNN(3, "relu", unroll=True)(x)))
 
     model = tl.prunable(plain())
     assert flops(model) == flops(plain())

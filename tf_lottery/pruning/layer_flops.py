@@ -41,7 +41,8 @@ def count(call: Call, counted: set[int]) -> Flops:
     elif repeated:
         return repeated(layer, call, counted)
     else:
-        own = always(_rectified(layer, call))
+        # A wrapper shows the activation of the layer inside it, whose call counts it.
+        own = always(0 if isinstance(layer, layers.Wrapper) else _rectified(layer, call))
     return sum((count(each, counted) for each in call.inner), start=own)
 
 
