@@ -38,7 +38,7 @@ def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     evaluated = frame[frame["early_stop_step"].notna()] if "early_stop_step" in frame else frame.iloc[:0]
     # Copies that see the examples in another order are further trials of a network, and not of a trial.
-    evaluated = evaluated[~evaluated.heuristic.str.contains(r"\+order_")]
+    evaluated = evaluated[~sees_another_order(evaluated)]
     for study, group in evaluated.groupby(_STUDY, dropna=False, sort=False):
         dense = group[group.technique == "dense"]
         pruned = group[group.technique != "dense"]
@@ -53,6 +53,11 @@ def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
                 named = dict(zip((*_STUDY, *_CHAIN), (*study, *chain), strict=True))
                 rows.append(named | row | {"smallest": row["density"] == smallest})
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def sees_another_order(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Say of each row whether it is a copy that saw the examples in another order (--data_order_seed)."""
+    return frame.heuristic.astype(str).str.contains("+order_", regex=False)
 
 
 def several_schedules(pruned: pd.DataFrame) -> bool:

@@ -41,7 +41,7 @@ def test_the_quick_mode_measures_every_way_that_is_installed():
         "the rest",
         "to the final table",
         "a figure",
-        "MobileNetV2",
+        "resnet8_x0.5",
     ):
         assert name in done.stdout
     masked = re.search(rf"\| {OURS} .*\| +(\d+) \|", done.stdout)

@@ -149,11 +149,12 @@ def test_own_results_lie_over_the_published_ones(tmp_path, published):
 
 
 def test_other_networks_get_the_same_figures_and_lie_over_a_published_network_when_asked(tmp_path):
-    run(f"--results={OWN}", "--only=own", "accuracy", f"--output_dir={tmp_path}")
-    name = "accuracy-fashion_mnist-lenet_300_100-iterative-global_magnitude.csv"
+    figure = "accuracy-fashion_mnist-lenet_300_100-iterative-global_magnitude"
+    run(f"--results={OWN}", "--only=own", figure, f"--output_dir={tmp_path}")
+    name = f"{figure}.csv"
     alone = pd.read_csv(tmp_path / name)
     assert tuple(alone.columns) == COLUMNS
-    run(f"--results={OWN}", "--over=resnet20", "lenet_300_100", f"--output_dir={tmp_path}")
+    run(f"--results={OWN}", "--over=resnet20", figure, f"--output_dir={tmp_path}")
     over = pd.read_csv(tmp_path / name)
     assert dict(over.groupby("source").network.unique().map(list)) == {
         "own": ["lenet_300_100"],

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from tf_lottery.networks.registry import find
-from tf_lottery.pruning.by_rounds import control_of
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.counts import kept_count
-from tf_lottery.pruning.heuristics import HEURISTICS
+from tf_lottery.pruning.heuristics import HEURISTICS, control_of
 from tf_lottery.pruning.shuffled import Shuffled
 
 LENET = find("lenet_300_100").kernel_shapes(shape=(28, 28, 1), classes=10)

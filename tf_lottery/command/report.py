@@ -28,6 +28,7 @@ from tf_lottery.rewinding.techniques import TECHNIQUES
 def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: Store, root: Path) -> int:
     """Print the table and where everything is, write it for figures and TensorBoard too; return the exit status."""
     from tf_lottery import results as tables  # imports pandas: half a second
+    from tf_lottery import ticket_table
 
     everything = store.results(results)
     check_one_data(everything)
@@ -41,7 +42,7 @@ def report(stages: Sequence[Stage], results: dict[str, dict[str, Any]], store: S
     from tf_lottery.command.figures import save_figures
     from tf_lottery.command.tensorboard_commands import show_in_tensorboard
 
-    drawn = ours[(ours.schedule != "control") & ~ours.heuristic.str.contains(r"\+order_")]
+    drawn = ours[(ours.schedule != "control") & ~ticket_table.sees_another_order(ours)]
     figures = save_figures(drawn, root / "figures", among=every) if (drawn.technique != "dense").any() else []
     print(f"\nresults      {root / 'results.csv'}")
     for figure in figures:

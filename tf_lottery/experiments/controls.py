@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tf_lottery.experiments.spec import RetrainSpec
-from tf_lottery.pruning.by_rounds import control_of
+from tf_lottery.pruning.heuristics import control_of
 
 
 @dataclass(frozen=True, kw_only=True)

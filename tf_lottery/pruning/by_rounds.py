@@ -32,6 +32,8 @@ _MAGNITUDE: Mapping[str, ByWeight] = {
     ),
 }
 _RATES = ("half_output", "conv_10", "conv_15")
+# Whose layers have densities of their own, as a control needs that draws as many weights of each at random.
+DRAWN = {"layer_magnitude", *(f"{rates}_magnitude" for rates in _RATES)}
 
 
 def heuristics(known: Mapping[str, Heuristic]) -> dict[str, Heuristic]:
@@ -44,17 +46,3 @@ def heuristics(known: Mapping[str, Heuristic]) -> dict[str, Heuristic]:
         if isinstance(row, ByWeight) and row.criterion == "magnitude":
             rows[name.replace("magnitude", "shuffled")] = Shuffled(of=row, name=name)
     return rows
-
-
-def control_of(name: str, kind: str) -> str | None:
-    """Return the heuristic that is the "random" or "shuffled" control of the one of this name; None if there is none.
-
-    A "random" one draws as many weights of each layer as the rates by layer say; where layers come out by a global
-    threshold there is none.
-    """
-    if not name.endswith("magnitude") or (kind == "random" and name not in _DRAWN):
-        return None
-    return name.replace("magnitude", kind)
-
-
-_DRAWN = {"layer_magnitude", *(f"{rates}_magnitude" for rates in _RATES)}

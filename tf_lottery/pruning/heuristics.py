@@ -190,3 +190,15 @@ def find(
         by_layer = [name for name, row in HEURISTICS.items() if isinstance(row, ByWeight) and row.scope == "layer"]
         raise ValueError(f"{name} does not prune by layer; expected, for densities by layer, {', '.join(by_layer)}.")
     return replace(row, layer_densities=densities)
+
+
+def control_of(name: str, kind: str) -> str | None:
+    """Return the heuristic that is the "random" or "shuffled" control of the one of this name; None if there is none.
+
+    A "random" one draws as many weights of each layer as the rates by layer say; where layers come out by a global
+    threshold there is none.
+    """
+    control = name.replace("magnitude", kind)
+    if control == name or control not in HEURISTICS or (kind == "random" and name not in by_rounds.DRAWN):
+        return None
+    return control

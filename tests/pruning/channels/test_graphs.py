@@ -1,5 +1,7 @@
 """Random graphs with random zeros: what is left says the same, and is what is left of it too."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -13,6 +15,7 @@ from tf_lottery.pruning.channels.walk import analysed
 
 layers = keras.layers
 SIDE = 4
+THOROUGH = bool(os.environ.get("THOROUGH"))
 
 
 class Builder:
@@ -44,7 +47,8 @@ class Builder:
 
     def grouped(self):
         image = self.any()
-        self.images.append(layers.Conv2D(6, 2, padding="same", groups=2)(image))
+        if image.shape[-1] % 2 == 0:
+            self.images.append(layers.Conv2D(6, 2, padding="same", groups=2)(image))
 
     def depthwise(self):
         self.images.append(layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(self.any()))
@@ -184,7 +188,7 @@ def test_a_random_graph_is_the_same_without_what_nothing_reads(steps, seed, shar
 
 @pytest.mark.slow
 @graphs
-@settings(max_examples=200)
+@settings(max_examples=200 if THOROUGH else 25, derandomize=not THOROUGH)
 def test_many_random_graphs_are_the_same_without_what_nothing_reads(steps, seed, share):
     check(steps, seed, share)
 
