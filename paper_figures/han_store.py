@@ -62,6 +62,8 @@ def read(root: Path) -> list[HanRun]:
         FileNotFoundError: It has no results.csv.
         ValueError: None of its results are of this experiment.
     """
+    if not (root / "results.csv").exists():
+        raise FileNotFoundError(f"{root} has no results.csv. Expected the --output_dir of a run of this experiment.")
     table = results.read(root / "results.csv")
     table = table[table.recipe.isin(list(PENALTIES)) & table.technique.isin(["dense", "tenth_rate_fine_tune"])]
     if not len(table):

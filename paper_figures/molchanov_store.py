@@ -52,6 +52,8 @@ def read(root: Path) -> list[MolchanovRun]:
         FileNotFoundError: It has no results.csv, or lacks a file of a stage.
         ValueError: None of its results are of this experiment.
     """
+    if not (root / "results.csv").exists():
+        raise FileNotFoundError(f"{root} has no results.csv. Expected the --output_dir of a run of this experiment.")
     table = results.read(root / "results.csv")
     pruned = table[table.heuristic.str.endswith(_SUFFIX) & (table.schedule == "iterative")]
     if not len(pruned):

@@ -54,7 +54,7 @@ def test_every_drawing_has_numbers_of_one_schema_a_caption_and_an_alternative(dr
         assert len(drawing.alt) > len(drawing.caption)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_says_so_and_leaves_whole_files_only(tmp_path, number):
     command = [sys.executable, "-m", "paper_figures", "--output_dir", str(tmp_path), "resnet56"]
     heed = partial(signal.signal, number, signal.SIG_DFL)  # what runs the tests may ignore it
