@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,16 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tf_lottery.lookup import lookup
-
 from . import han_figures, han_numbers
 from .han_claims import Tables, claims_table
 from .han_store import HanRun, read
 from .look import STYLE
-from .save import whole
-
-# The same numbers make the same bytes: no dates.
-_METADATA: Mapping[str, Mapping[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}}
+from .store_command import draw, save, save_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write figures, each with its numbers as CSV, the table by layer, and the claims."""
-    parser = argparse.ArgumentParser(prog="python -m paper_figures.han", description=__doc__)
-    parser.add_argument("--store", type=Path, action="append", required=True, help="the --output_dir of a run")
-    parser.add_argument("--output_dir", type=Path, default=Path("figures/han"), help="[figures/han]")
-    parser.add_argument("--formats", default="svg,png", help="what to write beside CSV, with commas [%(default)s]")
-    flags = parser.parse_args(arguments)
-    try:
-        runs = sorted((run for root in flags.store for run in read(root)), key=lambda run: run.network)
-        for name in (formats := flags.formats.split(",")):
-            lookup("format", _METADATA, name)
-        paths = write(runs, flags.output_dir, formats)
-    except (OSError, ValueError) as error:
-        print(f"paper_figures: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(map(str, paths)))
-    return 0
+    return draw("han", __doc__, arguments, read=read, write=write)
 
 
 def write(runs: Sequence[HanRun], folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -74,27 +54,10 @@ def write(runs: Sequence[HanRun], folder: Path, formats: Sequence[str]) -> list[
                 pixels=pixels,
             )
         paths = [
-            path for name, (numbers, figure) in drawn.items() for path in _save(folder / name, numbers, figure, formats)
+            path for name, (numbers, figure) in drawn.items() for path in save(folder / name, numbers, figure, formats)
         ]
     more = {"layers": han_numbers.layer_table(runs), "claims": claims_table(tables)}
-    return [*paths, *(_csv(folder / name, table) for name, table in more.items())]
-
-
-def _save(path: Path, numbers: pd.DataFrame, figure: Figure, formats: Sequence[str]) -> list[Path]:
-    written = [_csv(path, numbers)]
-    for kind in formats:
-        target = path.with_name(f"{path.name}.{kind}")
-        with whole(target) as beside:
-            figure.savefig(beside, format=kind, metadata=dict(_METADATA[kind]))
-        written.append(target)
-    return written
-
-
-def _csv(path: Path, table: pd.DataFrame) -> Path:
-    target = path.with_name(f"{path.name}.csv")
-    with whole(target) as beside:
-        table.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")
-    return target
+    return [*paths, *(save_table(folder / name, table) for name, table in more.items())]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_every_flag_in_the_documents_is_one(tools, documents):
     defined = re.findall(
         r"^flags\.DEFINE_\w+\(\s*\"(\w+)\"", (tools.root / "tf_lottery/command/flags.py").read_text(), re.MULTILINE
     )
-    figures = "".join((tools.root / f"paper_figures/{name}.py").read_text() for name in ("make", "han"))
+    figures = "".join((tools.root / f"paper_figures/{name}.py").read_text() for name in ("make", "store_command"))
     more = "".join((tools.root / path).read_text() for path in ("benchmarks/__main__.py", "tf_lottery/analyse.py"))
     others = re.findall(r"add_argument\(\s*\"--(\w+)\"", figures + more)
     known = {*defined, *others, "help", "flagfile"}

@@ -23,7 +23,7 @@ from tf_lottery.pruning.loading import custom_objects, loading
 from tf_lottery.pruning.predictions import Predictions, predictions, reason_of
 from tf_lottery.pruning.saved_formats import Format, Predict, format_of, write_keras, write_plain_lite
 from tf_lottery.pruning.strip import strip
-from tf_lottery.pruning.trial_inputs import first_taken
+from tf_lottery.pruning.trial_inputs import taken
 from tf_lottery.pruning.whole import beside, check_place
 
 
@@ -116,9 +116,9 @@ def export(
     form = format_of(path, quantize, calibration)
     check_place(path, folder=form.is_folder)
     custom = custom_objects(model)
-    batch, expected = first_taken(model) if inputs is None else _taken(model, "inputs", inputs)
+    batch, expected = taken(model, inputs)
     if calibration is not None:
-        _taken(model, "calibration", first_example(model, calibration))
+        taken(model, first_example(model, calibration), "calibration")
     with keras.saving.custom_object_scope(custom):
         fewer, shrunk = channels.shrink(model, inputs=batch) if shrink else (model, None)
         small = strip(fewer)
@@ -147,15 +147,6 @@ def export(
         )
     print(report)  # noqa: T201 - this is what the caller asked for
     return report
-
-
-def _taken(model: Any, argument: str, inputs: Any) -> tuple[Any, Predictions]:
-    try:
-        return inputs, predictions(model, inputs)
-    except Exception as error:
-        raise ValueError(
-            f"{argument}: the model cannot take them ({reason_of(error)}). Expected arrays as for `predict`."
-        ) from error
 
 
 def _saved(write: Any, form: Format, path: Path, small: Any, written: Path, custom: Mapping[str, Any]) -> Predict:

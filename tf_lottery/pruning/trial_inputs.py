@@ -42,6 +42,22 @@ def first_taken(model: Any) -> tuple[Any, Predictions]:
     )
 
 
+def taken(model: Any, inputs: Any, argument: str = "inputs") -> tuple[Any, Predictions]:
+    """Return a batch and its predictions: the given one, or if that is None the first that the model takes.
+
+    Raises:
+        ValueError: It takes none, or not the given one.
+    """
+    if inputs is None:
+        return first_taken(model)
+    try:
+        return inputs, predictions(model, inputs)
+    except Exception as error:
+        raise ValueError(
+            f"{argument}: the model cannot take them ({reason_of(error)}). Expected arrays as for `predict`."
+        ) from error
+
+
 def trial_inputs(model: Any) -> Iterator[Any]:
     """Yield batches in the structure that the model takes, each likelier than the next one to be taken.
 

@@ -15,8 +15,7 @@ from tf_lottery.pruning.channels.report import LayerChannels, ShrinkReport
 from tf_lottery.pruning.channels.walk import analysed
 from tf_lottery.pruning.cloning import check_model, masked_layers, own_weights
 from tf_lottery.pruning.flops import flops, parameters
-from tf_lottery.pruning.predictions import Predictions, predictions, reason_of
-from tf_lottery.pruning.trial_inputs import first_taken
+from tf_lottery.pruning.trial_inputs import taken
 from tf_lottery.pruning.wrapper import Masked
 
 
@@ -51,7 +50,7 @@ def shrink(model: Any, *, inputs: Any = None) -> tuple[Any, ShrinkReport]:
     """
     check_model(model)
     _check_wrappers(model)
-    batch, expected = _taken(model, inputs)
+    batch, expected = taken(model, inputs)
     graph = analysed(model, nonzero_of(model))
     which = kept(graph)
     small = rebuilt(model, graph, which)
@@ -79,17 +78,6 @@ def _check_wrappers(model: Any) -> None:
                 f"{layer.name} is in TF-MOT's own pruning wrapper, whose masks change while it is trained. Expected a "
                 "plain or a prunable model: give tl.strip(model), or tl.prunable(model), which keeps the masks."
             )
-
-
-def _taken(model: Any, inputs: Any) -> tuple[Any, Predictions]:
-    if inputs is None:
-        return first_taken(model)
-    try:
-        return inputs, predictions(model, inputs)
-    except Exception as error:
-        raise ValueError(
-            f"inputs: the model cannot take them ({reason_of(error)}). Expected one batch, in arrays as for `predict`."
-        ) from error
 
 
 def _report(model: Any, small: Any, graph: Graph, which: Kept, batch: Any, most: float) -> ShrinkReport:
