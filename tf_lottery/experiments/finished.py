@@ -49,11 +49,23 @@ class Finished:
         """Return the whole state at the end."""
         return checkpoint.read(self._store.final(self.name))[0]
 
+    @property
+    def dense_spec(self) -> dict[str, Any]:
+        """What `spec.json` says of the dense training at the root."""
+        return dict(self.spec.get("dense", self.spec))
+
+    @property
     def masks(self) -> Arrays:
-        """Return the masks [*kernel] by name, in the order of the layers."""
-        return self.ordered(
-            {name.removeprefix("masks/"): array for name, array in self.arrays().items() if name.startswith("masks/")}
-        )
+        """The masks at the end, [*kernel] by name, in the order of the layers."""
+        return self.masks_of(self.arrays())
+
+    def masks_of(self, arrays: Arrays) -> Arrays:
+        """Return those of a state of this network in the order of its layers, on which rates by layer may depend.
+
+        A file has them in any.
+        """
+        found = {name.removeprefix("masks/"): array for name, array in arrays.items() if name.startswith("masks/")}
+        return {name: found[name] for name in self._kernels if name in found} | found
 
     def start(self) -> Arrays | None:
         """Return the weights that the stage began with, before its mask; None if they are not kept.
@@ -74,7 +86,7 @@ class Finished:
     @property
     def training(self) -> Training:
         """How the dense network was trained."""
-        told = self.spec.get("dense", self.spec)["training"]
+        told = self.dense_spec["training"]
         return Training(**{**told, "drops": tuple(told["drops"])})
 
     @property
@@ -85,13 +97,11 @@ class Finished:
             name = told["parent"]
         return name
 
-    def ordered(self, arrays: Arrays) -> Arrays:
-        """Return arrays by kernel in the order of the layers; a file has them in any."""
-        told = self.spec.get("dense", self.spec)
-        network, dataset = networks.find(told["network"]), DATASETS[told["dataset"]]
+    @cached_property
+    def _kernels(self) -> list[str]:
+        network, dataset = networks.find(self.dense_spec["network"]), DATASETS[self.dense_spec["dataset"]]
         shapes = network.kernel_shapes
-        names = unnumbered(shapes(shape=dataset.shape, classes=dataset.classes)) if shapes else sorted(arrays)
-        return {name: arrays[name] for name in names if name in arrays} | arrays
+        return unnumbered(shapes(shape=dataset.shape, classes=dataset.classes)) if shapes else []
 
     def _point(self, dense: str, step: int) -> Arrays | None:
         path = point_path(self._store.folder(dense), step)

@@ -40,7 +40,7 @@ def overlap_rows(store: Store) -> Iterator[Row]:
         if not stage.is_dense and stage.result["density"] < 1 and not stage.spec.get("data_order_seed"):
             studies[(*(stage.result[column] for column in _STUDY), stage.result["retrain_epochs"])].append(stage)
     for (*study, _), stages in studies.items():
-        packed = {stage.name: _packed(stage.masks()) for stage in stages}
+        packed = {stage.name: _packed(stage.masks) for stage in stages}
         for one, other in itertools.combinations(stages, 2):
             differ = _differ(one, other)
             if not differ:
@@ -73,7 +73,7 @@ def _differ(one: Finished, other: Finished) -> str:
 def layer_rows(store: Store) -> Iterator[Row]:
     """Yield how many weights of each kernel each network keeps."""
     for stage in finished(store):
-        for name, mask in stage.masks().items():
+        for name, mask in stage.masks.items():
             kept = int(np.count_nonzero(mask))
             yield stage.identity | {
                 "kernel": name,
@@ -93,7 +93,7 @@ def distance_rows(store: Store) -> Iterator[Row]:
         start = stage.start()
         if start is None:
             continue
-        arrays, masks = stage.arrays(), stage.masks()
+        arrays, masks = stage.arrays(), stage.masks
         before, after = kernels(start, masks), kernels(arrays, masks)
         for name, chosen in (("all", list(masks)), *((name, [name]) for name in masks)):
             yield stage.identity | {"kernel": name} | _moved(before, after, masks, chosen)

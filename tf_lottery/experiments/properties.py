@@ -17,10 +17,8 @@ import numpy as np
 
 from tf_lottery import checkpoint
 from tf_lottery.checkpoint import Arrays, DamagedCheckpointError
-from tf_lottery.datasets.known import DATASETS
+from tf_lottery.experiments.finished import Finished
 from tf_lottery.experiments.store import Store, point_path
-from tf_lottery.networks import registry as networks
-from tf_lottery.networks.recipes import Training
 from tf_lottery.pruning import heuristics
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.heuristic import Heuristic
@@ -42,25 +40,22 @@ class Findings:
     unchecked: Counter[str] = field(default_factory=Counter)  # what could not be checked, by why
 
 
-class _Stage:
+class _Stage(Finished):
     """A finished stage as its files tell it; each is read when it is needed."""
 
-    def __init__(self, store: Store, name: str, result: dict[str, Any]) -> None:
-        self.name, self.result = name, result
-        self.folder = store.folder(name)
-        self.spec: dict[str, Any] = json.loads((self.folder / "spec.json").read_text())
-        self.dense_spec: dict[str, Any] = self.spec.get("dense", self.spec)
+    def __init__(self, store: Store, result: dict[str, Any]) -> None:
+        super().__init__(store, result)
+        self.folder = store.folder(self.name)
 
-    @property
-    def is_dense(self) -> bool:
-        return bool(self.spec["kind"] == "train")
+    def arrays(self) -> Arrays:
+        return _arrays(self.folder / "final.safetensors")
 
     @property
     def final(self) -> Arrays:
-        return _arrays(self.folder / "final.safetensors")
+        return self.arrays()
 
     @cached_property
-    def start(self) -> dict[str, str]:
+    def begun(self) -> dict[str, str]:
         """Digests of the arrays it started from; {} if an older version made it."""
         path = self.folder / "start.json"
         return dict(json.loads(path.read_text())) if path.exists() else {}
@@ -72,21 +67,6 @@ class _Stage:
             return [row["order"] for row in csv.DictReader(file) if row.get("order")]
 
     @property
-    def masks(self) -> Masks:
-        return self.masks_of(self.final)
-
-    def masks_of(self, arrays: Arrays) -> Masks:
-        """Return those of a state of this network, in the order of its layers: rates by layer may depend on it."""
-        found = {name.removeprefix("masks/"): array for name, array in arrays.items() if name.startswith("masks/")}
-        return {name: found[name] for name in self._kernels if name in found} | found
-
-    @cached_property
-    def _kernels(self) -> list[str]:
-        network, dataset = networks.find(self.dense_spec["network"]), DATASETS[self.dense_spec["dataset"]]
-        shapes = network.kernel_shapes
-        return unnumbered(shapes(shape=dataset.shape, classes=dataset.classes)) if shapes else []
-
-    @property
     def kernels(self) -> Arrays:
         return {name: self.final[f"weights/{name}"] for name in self.masks}
 
@@ -95,11 +75,6 @@ class _Stage:
         """The learning rate of the last step of each epoch, as it was told, by how many steps were done then."""
         with (self.folder / "metrics.csv").open(encoding="utf-8") as file:
             return {int(row["step"]): float(row["learning_rate"]) for row in csv.DictReader(file)}
-
-    @property
-    def training(self) -> Training:
-        """How the dense network was trained."""
-        return Training(**{**self.dense_spec["training"], "drops": tuple(self.dense_spec["training"]["drops"])})
 
     @property
     def trained(self) -> set[str]:
@@ -120,7 +95,7 @@ def check(store: Store) -> Findings:
     stages = {}
     for result in store.results({}):
         if result["status"] == "done":
-            stages[result["stage"]] = _Stage(store, result["stage"], result)
+            stages[result["stage"]] = _Stage(store, result)
     for name in sorted(stages):
         stage = stages[name]
         found.stages += 1
@@ -143,7 +118,7 @@ def _arrays(path: Path) -> Arrays:
 def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]) -> Iterator[str]:
     yield from _held(stage)
     yield from _order(stage)
-    if not stage.start:
+    if not stage.begun:
         unchecked["start not recorded by the version that made the stage"] += 1
     if stage.is_dense:
         if any((mask != 1).any() for mask in stage.masks.values()):
@@ -164,7 +139,7 @@ def _faults_of(stage: _Stage, stages: dict[str, _Stage], unchecked: Counter[str]
         yield from _retraining_rates(stage, parent.trained, before)
     if stage.orders and parent.orders and stage.orders[0] == parent.orders[0]:
         yield "its examples come in the order of the parent stage"
-    if stage.start:
+    if stage.begun:
         yield from _started(stage, parent, dense, unchecked)
 
 
@@ -270,7 +245,7 @@ def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[st
     weights = TECHNIQUES[stage.spec["technique"]].weights
     if weights == "fresh":
         trained = checkpoint.array_digests(_masked(parent.final, stage.masks))
-        same = [name for name in sorted(stage.masks) if stage.start[f"weights/{name}"] == trained[f"weights/{name}"]]
+        same = [name for name in sorted(stage.masks) if stage.begun[f"weights/{name}"] == trained[f"weights/{name}"]]
         if same := [name for name in same if stage.masks[name].any()]:
             yield f"it does not start anew: {same[0]} is the parent's"
         return
@@ -285,7 +260,7 @@ def _started(stage: _Stage, parent: _Stage, dense: _Stage, unchecked: Counter[st
         source = source | {name: np.zeros_like(source[name]) for name in source if name.startswith("optimizer/")}
     expected = checkpoint.array_digests(_masked(source, stage.masks))
     whose = "the parent's trained state" if weights == "trained" else "the dense training's rewind point"
-    if other := sorted(name for name in expected.keys() | stage.start if expected.get(name) != stage.start.get(name)):
+    if other := sorted(name for name in expected.keys() | stage.begun if expected.get(name) != stage.begun.get(name)):
         yield f"it does not start from {whose} under its masks: {len(other)} arrays differ, {other[0]} first"
 
 
@@ -306,7 +281,7 @@ def _masked(arrays: Arrays, masks: Masks) -> Arrays:
 
 def _moved(stage: _Stage) -> Iterator[str]:
     """Every trainable variable that is not pruned away is another one at the end."""
-    if not stage.start:
+    if not stage.begun:
         return
     names = stage.trained
     end = checkpoint.array_digests({f"weights/{name}": stage.final[f"weights/{name}"] for name in names})
@@ -315,10 +290,10 @@ def _moved(stage: _Stage) -> Iterator[str]:
         kernel = stage.final.get(f"weights/{name.rpartition('/')[0]}/kernel")
         is_dense = kernel is not None and kernel.ndim == 2
         if trained != "all" and is_dense != (trained == "dense"):
-            if stage.start.get(f"weights/{name}") != end[f"weights/{name}"]:
+            if stage.begun.get(f"weights/{name}") != end[f"weights/{name}"]:
                 yield f"{name} moved, where only {trained} layers are trained"
             continue
-        if stage.start.get(f"weights/{name}") == end[f"weights/{name}"] and stage.masks.get(name, np.ones(1)).any():
+        if stage.begun.get(f"weights/{name}") == end[f"weights/{name}"] and stage.masks.get(name, np.ones(1)).any():
             yield f"{name} did not move"
 
 
@@ -379,7 +354,7 @@ def _among_trials(stages: dict[str, _Stage]) -> Iterator[str]:
             pair = f"{one.name} and {two.name}"
             if one.orders and one.orders[:1] == two.orders[:1]:
                 yield f"{pair}: their examples come in one order"
-            if one.start and any(one.start[f"weights/{n}"] == two.start.get(f"weights/{n}") for n in one.masks):
+            if one.begun and any(one.begun[f"weights/{n}"] == two.begun.get(f"weights/{n}") for n in one.masks):
                 yield f"{pair}: they start from the same weights"
             if any(np.array_equal(kernel, two.kernels[name]) for name, kernel in one.kernels.items()):
                 yield f"{pair}: they end with the same weights"

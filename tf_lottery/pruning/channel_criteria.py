@@ -28,11 +28,6 @@ class ChannelCriterion:
     source: str
     quantity: MapQuantity | None = None  # of maps
 
-    @property
-    def looks_at_examples(self) -> bool:
-        """Whether it needs data."""
-        return self.members in ("maps", "ablation")
-
 
 def _l1(values: Values, _: np.random.Generator) -> Values:
     return np.abs(values).sum(axis=1)

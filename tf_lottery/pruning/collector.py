@@ -73,7 +73,7 @@ class Collector:
             return QUANTITIES[quantity](batch)
 
         sums = [tf.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights]
-        with _under(self._kernels, masks):
+        with under(self._kernels, masks):
             self._add_up(find, batches, sums)
         means = {}
         for name, _, _ in self._kernels:
@@ -129,7 +129,7 @@ class Collector:
 
         numbers = 2 if quantity == "moments" else 1
         sums = [tf.Variable(tf.zeros([size, numbers], tf.float64), trainable=False) for size in sizes.values()]
-        with _under(self._kernels, masks):
+        with under(self._kernels, masks):
             self._add_up(find, batches, sums)
         means = {layer: one.numpy() / batches.number for layer, one in zip(axes, sums, strict=True)}
         _check_finite(means.values())
@@ -155,13 +155,13 @@ class Collector:
             return float(total.numpy()) / batches.number
 
         changes = []
-        with _under(self._kernels, masks):
+        with under(self._kernels, masks):
             whole = mean_loss()
             for group in self.groups():
                 found = np.full(group.size, np.nan)
                 for channel in np.flatnonzero(alive(group, masks)):
                     fewer = without(masks, group, int(channel))
-                    with _under([each for each in self._kernels if each[0] in fewer], fewer, always=True):
+                    with under([each for each in self._kernels if each[0] in fewer], fewer, always=True):
                         found[channel] = mean_loss() - whole
                 _check_finite([found[alive(group, masks)]])
                 changes.append(found)
@@ -251,7 +251,7 @@ def _check_finite(means: Iterable[Values]) -> None:
 
 
 @contextmanager
-def _under(kernels: list[Any], masks: Mapping[str, Mask], *, always: bool = False) -> Iterator[None]:
+def under(kernels: list[Any], masks: Mapping[str, Mask], *, always: bool = False) -> Iterator[None]:
     """Set to 0 what candidate masks do not keep, and put it back; where they are the model's own, only if `always`."""
     changed = [
         (weight, weight.numpy(), masks[name])

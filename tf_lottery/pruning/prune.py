@@ -14,7 +14,7 @@ from tf_lottery.lookup import lookup
 from tf_lottery.pruning.by_group import ByGroup, ScoredGroup
 from tf_lottery.pruning.by_weight import ByWeight
 from tf_lottery.pruning.channels.cuts import DensityOf
-from tf_lottery.pruning.collector import Collector, Loss
+from tf_lottery.pruning.collector import Collector, Loss, under
 from tf_lottery.pruning.criterion import CannotCollectError, Collect
 from tf_lottery.pruning.dead_units import without_dead_units
 from tf_lottery.pruning.examples import drawn_from
@@ -245,7 +245,7 @@ def prune_by(
                 f"accuracy is {accuracy!r}; expected for a scan of layers a function that evaluates the model on "
                 "validation data, such as lambda: model.evaluate(x, y, verbose=0)[1]."
             )
-        scanned = scan(values, before, _under_masks(weights, values, accuracy), row.scan)
+        scanned = scan(values, before, _accuracy_under(model, accuracy), row.scan)
         keep = row.kept({name: value.shape for name, value in values.items()}, density)
         row = replace(row, qualities=tuple(choose(scanned, values, before, keep).items()))
     if isinstance(row, ByWeight) and remove_dead_units:
@@ -276,20 +276,13 @@ def _weights(model: Any) -> dict[str, Any]:
     return {name: weight for name, weight, _ in prunable_kernels(model)}
 
 
-def _under_masks(
-    weights: Mapping[str, Any], values: Mapping[str, Any], accuracy: Callable[[], float]
-) -> Callable[[Mapping[str, Mask]], float]:
-    """Return what evaluates the model with other kernels, its own times masks, and puts its own back."""
+def _accuracy_under(model: Any, accuracy: Callable[[], float]) -> Callable[[Mapping[str, Mask]], float]:
+    """Return what evaluates the model under other masks; its weights are the same afterwards."""
+    kernels = prunable_kernels(model)
 
     def evaluate(masks: Mapping[str, Mask]) -> float:
-        changed = [name for name in weights if not masks[name].all()]
-        try:
-            for name in changed:
-                weights[name].assign(values[name] * masks[name])
+        with under(kernels, masks):
             return number("accuracy()", accuracy())
-        finally:
-            for name in changed:
-                weights[name].assign(values[name])
 
     return evaluate
 
