@@ -14,7 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import logging
 
-from tf_lottery.command.asked import UsageError, execution, grids
+from tf_lottery.command.asked import execution, grids
+from tf_lottery.command.flag_values import UsageError
 from tf_lottery.command.flags import FLAGS, complain
 from tf_lottery.command.report import dry_run, listing, report, results_of
 from tf_lottery.datasets.dataset import DamagedDataError, MissingDataError

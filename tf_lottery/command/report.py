@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tf_lottery.command.asked import SCHEDULES
 from tf_lottery.command.flags import HOME
 from tf_lottery.datasets.known import DATASETS
 from tf_lottery.experiments.controls import CONTROLS
@@ -16,6 +15,7 @@ from tf_lottery.experiments.environments import check_one_data, differences
 from tf_lottery.experiments.executors.registry import EXECUTORS
 from tf_lottery.experiments.plan import Stage
 from tf_lottery.experiments.progress import duration
+from tf_lottery.experiments.pruning_schedules import SCHEDULES
 from tf_lottery.experiments.store import Store, write_text
 from tf_lottery.networks import registry as networks
 from tf_lottery.networks.recipes import RECIPES
