@@ -1,4 +1,4 @@
-"""Draws learning_rates, restarts and lottery_tickets in docs/images from the library's schedules: python docs/learning_rates.py."""
+"""Draws each technique's learning rate into docs/images, from the library itself: python docs/learning_rates.py."""
 
 from __future__ import annotations
 
